@@ -1,0 +1,1 @@
+"""Bytes ⇄ wire, both directions, without I/O."""

@@ -1,0 +1,96 @@
+"""Publish and subscribe inside the process: a ring of recent events and bounded viewers.
+
+Invariant: publishing never waits and never fails. A viewer that is too slow loses its oldest events
+and is told how many (``Viewer.missed``). With no viewer, publishing costs one append.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+RING_EVENTS = 10_000
+VIEWER_EVENTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. ``seq`` rises by one per event and is the SSE id."""
+
+    seq: int
+    topic: str
+    ts_s: float
+    body: dict[str, object]
+    """JSON-ready fields; never prompt text, never a secret."""
+
+
+class Viewer:
+    """One subscriber's bounded queue. Created by ``Bus.watch``; close it with ``Bus.unwatch``."""
+
+    def __init__(self, wants: Callable[[Event], bool]) -> None:
+        self.wants = wants
+        self.missed = 0
+        """Events dropped since ``next`` last told about it."""
+        self._events: deque[Event] = deque()
+        self._ready = asyncio.Event()
+
+    def offer(self, event: Event) -> None:
+        """Queue an event if it is wanted; drop the oldest when full."""
+        if not self.wants(event):
+            return
+        if len(self._events) >= VIEWER_EVENTS:
+            self._events.popleft()
+            self.missed += 1
+        self._events.append(event)
+        self._ready.set()
+
+    async def next(self) -> Event:
+        """Wait for the next event."""
+        while not self._events:
+            self._ready.clear()
+            await self._ready.wait()
+        return self._events.popleft()
+
+    def take_missed(self) -> int:
+        """Return how many events were dropped since the last call."""
+        missed, self.missed = self.missed, 0
+        return missed
+
+
+class Bus:
+    """The event feed of one process. Must be used from its event loop only."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._ring: deque[Event] = deque(maxlen=RING_EVENTS)
+        self._viewers: list[Viewer] = []
+        self._seq = 0
+
+    @property
+    def has_viewers(self) -> bool:
+        """Say whether anybody watches; producers may skip work that only viewers need."""
+        return bool(self._viewers)
+
+    def publish(self, topic: str, body: dict[str, object]) -> None:
+        """Append an event to the ring and offer it to the viewers."""
+        self._seq += 1
+        event = Event(self._seq, topic, self._clock_s(), body)
+        self._ring.append(event)
+        for viewer in self._viewers:
+            viewer.offer(event)
+
+    def watch(self, wants: Callable[[Event], bool], *, after_seq: int | None = None) -> Viewer:
+        """Subscribe; with ``after_seq``, first replay what the ring still holds after it."""
+        viewer = Viewer(wants)
+        if after_seq is not None:
+            oldest = self._ring[0].seq if self._ring else self._seq + 1
+            viewer.missed = max(0, min(oldest - after_seq - 1, self._seq))
+            for event in self._ring:
+                if event.seq > after_seq:
+                    viewer.offer(event)
+        self._viewers.append(viewer)
+        return viewer
+
+    def unwatch(self, viewer: Viewer) -> None:
+        """Forget a viewer."""
+        self._viewers.remove(viewer)

@@ -1,0 +1,64 @@
+"""Money as integers. Prices are pico-dollars per token, amounts are nano-dollars; never a float.
+
+1 pico-dollar per token is 1 micro-dollar per million tokens, so every public price is an integer.
+Reading and writing go through decimal text, so that nothing is lost between JSON and the ledger.
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+NanoUsd = NewType("NanoUsd", int)
+"""An amount: 10⁻⁹ US dollars."""
+
+PicoUsd = NewType("PicoUsd", int)
+"""A price per unit, or an exact cost before rounding: 10⁻¹² US dollars."""
+
+NANO_PER_USD = 1_000_000_000
+PICO_PER_NANO = 1_000
+MAX_USD = 10_000_000
+"""The largest amount accepted from outside, in dollars."""
+
+
+def parse_usd(text: str) -> NanoUsd:
+    """Read plain decimal dollars exactly.
+
+    Raises:
+        ValueError: not a finite decimal number, finer than a nano-dollar, or over ``MAX_USD``.
+    """
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        msg = f"{text!r} is not a decimal number of dollars"
+        raise ValueError(msg) from None
+    if not amount.is_finite():
+        msg = "the amount must be a finite number of dollars"
+        raise ValueError(msg)
+    if abs(amount) > MAX_USD:
+        msg = f"the amount is over the limit of {MAX_USD} dollars"
+        raise ValueError(msg)
+    nano = amount * NANO_PER_USD
+    if nano != nano.to_integral_value():
+        msg = "the amount is finer than a nano-dollar (9 decimals)"
+        raise ValueError(msg)
+    return NanoUsd(int(nano))
+
+
+def format_usd(amount: NanoUsd) -> str:
+    """Write dollars as a plain decimal: no exponent, no trailing zeros, ``0`` for nothing."""
+    sign = "-" if amount < 0 else ""
+    dollars, nano = divmod(abs(amount), NANO_PER_USD)
+    if not nano:
+        return f"{sign}{dollars}"
+    return f"{sign}{dollars}.{nano:09d}".rstrip("0")
+
+
+def ceil_to_nano(cost: PicoUsd) -> NanoUsd:
+    """Round an exact cost up to a whole nano-dollar; done once per request."""
+    return NanoUsd(-(-cost // PICO_PER_NANO))
+
+
+def pico_per_token(usd_per_million_tokens: Decimal) -> PicoUsd:
+    """Turn a public price (dollars per million tokens) into pico-dollars per token, rounding up."""
+    exact = usd_per_million_tokens * 1_000_000
+    whole = int(exact)
+    return PicoUsd(whole if exact == whole else whole + 1)

@@ -1,0 +1,1 @@
+"""Vendors as tables, and the one way of sending to them."""

@@ -1,0 +1,93 @@
+"""What a vendor is (``ProviderSpec``) and the port through which it is reached (``Upstream``)."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from prismd.dialects.base import HttpCall
+from prismd.wire.call import DialectName, Op
+
+
+class AuthKind(StrEnum):
+    """How a vendor wants its credential."""
+
+    NONE = "none"
+    BEARER = "bearer"
+    API_KEY_HEADER = "api-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an operation lives below the vendor's base URL."""
+
+    path: str
+
+
+OPENAI_ENDPOINTS: Mapping[Op, Endpoint] = {Op.CHAT: Endpoint("/chat/completions")}
+"""What every OpenAI-compatible vendor has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """One vendor. An operation that is absent from ``ops`` is answered with an honest 501."""
+
+    type: str
+    """The word in the config: ``providers.<id>.type``."""
+    title: str
+    docs_url: str
+    base_url: str | None
+    """The public base URL with its version segment; None: the operator must give one."""
+    auth: AuthKind = AuthKind.BEARER
+    dialect: DialectName = DialectName.OPENAI
+    ops: Mapping[Op, Endpoint] = field(default_factory=lambda: OPENAI_ENDPOINTS)
+    api_key_env: tuple[str, ...] = ()
+    """Environment variables that usually hold the key; the first that is set wins."""
+    local_port: int | None = None
+    """The usual loopback port of a self-hosted server."""
+    prices_id: str | None = None
+    """The vendor's id in the price data; None: no public prices."""
+
+
+class UpstreamResponse(Protocol):
+    """A vendor's answer whose head has arrived. ``aclose`` must be called, in every case."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+
+    async def read(self) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            UpstreamError: the connection broke, the body is over the limit, or time ran out.
+        """
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Iterate over the body as it arrives; raises like ``read``."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the connection back, or cut it if the body was not read to its end."""
+        ...
+
+
+class Upstream(Protocol):
+    """One configured provider, ready to be called. Long-lived, safe for concurrent use."""
+
+    async def send(self, call: HttpCall) -> UpstreamResponse:
+        """Send and wait for the head of the answer.
+
+        Raises:
+            UpstreamError: no answer (refused, reset, TLS, DNS); UpstreamTimeout: not in time.
+        """
+        ...
+
+    async def list_models(self) -> list[str]:
+        """Ask the vendor for its model ids; raises like ``send``."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close idle connections; running calls must have ended."""
+        ...

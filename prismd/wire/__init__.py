@@ -1,0 +1,1 @@
+"""Types that the corridor carries. Values only: no behaviour, no I/O."""

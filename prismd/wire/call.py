@@ -1,0 +1,46 @@
+"""Who asks for what, in which dialect, until when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from prismd.wire.chat import ChatRequest
+from prismd.wire.key import KeyRecord
+
+
+class Op(StrEnum):
+    """What an inference call asks for; a vendor's table says which of them it can do."""
+
+    CHAT = "chat"
+
+
+class DialectName(StrEnum):
+    """The API shape that a client or a vendor speaks."""
+
+    OPENAI = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The holder of a virtual key, at one address."""
+
+    key: KeyRecord
+    ip: str
+    """The client's address: the socket's, or the one a trusted proxy vouches for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One inference call as it came in; it never changes on its way through the corridor."""
+
+    id: str
+    op: Op
+    dialect: DialectName
+    caller: Caller
+    request: ChatRequest
+    headers: Mapping[str, str]
+    """The request headers that stages may look at: ``x-prism-*`` only, lower case."""
+    started_s: float
+    """Monotonic time of arrival."""
+    timeout_s: float | None
+    """The caller's own limit (``x-prism-request-timeout``), or None for the configured one."""

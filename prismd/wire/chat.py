@@ -1,0 +1,66 @@
+"""``POST /v1/chat/completions``: what the gateway looks at in a request (OpenAI API, chat).
+
+The inside of messages is not read here: it belongs to the dialect, or to the vendor.
+"""
+
+import msgspec
+
+
+class StreamOptions(msgspec.Struct, frozen=True, gc=False):
+    """``stream_options`` of a chat request."""
+
+    include_usage: bool | None = None
+
+
+class ChatPeek(msgspec.Struct, frozen=True, gc=False):
+    """The typed top level of a chat request. Fields not named here are passed on as they are."""
+
+    model: str
+    messages: list[msgspec.Raw]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    n: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    user: str | None = None
+    tools: list[msgspec.Raw] | None = None
+    tool_choice: str | dict[str, msgspec.Raw] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, msgspec.Raw] | None = None
+    logit_bias: dict[str, float] | None = None
+    metadata: dict[str, str] | None = None
+    service_tier: str | None = None
+    modalities: list[str] | None = None
+
+
+class ChatRequest(msgspec.Struct, frozen=True):
+    """A chat request that has been looked at once; ``fields`` keeps every value's own bytes."""
+
+    peek: ChatPeek
+    fields: dict[str, msgspec.Raw]
+    """Top-level name → the client's bytes; of a name given twice, the last (the one ``peek`` saw)."""
+    size_bytes: int
+
+    @property
+    def model(self) -> str:
+        """The model as the client named it."""
+        return self.peek.model
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the client wants server-sent events."""
+        return bool(self.peek.stream)
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the client asked for the usage chunk of a stream."""
+        options = self.peek.stream_options
+        return options is not None and bool(options.include_usage)

@@ -1,0 +1,80 @@
+"""A virtual key as the store keeps it and the corridor reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from prismd.kernel.money import NanoUsd
+
+
+class KeyStatus(StrEnum):
+    """``blocked`` can be lifted, ``revoked`` is for ever."""
+
+    ACTIVE = "active"
+    BLOCKED = "blocked"
+    REVOKED = "revoked"
+
+
+class KeyType(StrEnum):
+    """``byok``: billed elsewhere, cost is only recorded. ``managed``: prepaid credits."""
+
+    BYOK = "byok"
+    MANAGED = "managed"
+
+
+class BudgetWindow(StrEnum):
+    """How long a budget lasts; windows start at midnight UTC (weeks on Monday)."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    TOTAL = "total"
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """A spending limit of a key in a window."""
+
+    limit_nano_usd: int
+    window: BudgetWindow = BudgetWindow.MONTHLY
+    hard: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    """Everything about one virtual key except the secret itself. Immutable: a change is a new record.
+
+    For every list, None means "no restriction" and an empty tuple means "nothing is permitted".
+    """
+
+    id: str
+    digest: bytes
+    """HMAC-SHA256(pepper, key): 32 bytes."""
+    prefix: str
+    """What may be shown of the key: ``sk-prism-ab12…9xYz``."""
+    name: str
+    status: KeyStatus = KeyStatus.ACTIVE
+    key_type: KeyType = KeyType.BYOK
+    owner: str | None = None
+    org_id: str | None = None
+    models: tuple[str, ...] | None = None
+    """Model names; a trailing ``*`` matches any ending."""
+    providers: tuple[str, ...] | None = None
+    metadata: Mapping[str, str]
+    credits_nano_usd: NanoUsd = NanoUsd(0)
+    """Prepaid credits granted so far."""
+    rate_limit_rpm: int | None = None
+    rate_limit_tpm: int | None = None
+    max_concurrency: int | None = None
+    allowed_ips: tuple[str, ...] | None = None
+    """Addresses or CIDR networks."""
+    allowed_tools: tuple[str, ...] | None = None
+    denied_tools: tuple[str, ...] | None = None
+    expires_at_s: int | None = None
+    budgets: tuple[Budget, ...] = ()
+    created_at_s: int
+    updated_at_s: int
+    last_used_at_s: int | None = None
+    version: int = 1
+    """Rises with every change; the ETag of the key."""
