@@ -24,7 +24,9 @@ class StreamDecoder(Protocol):
     usage: Usage | None
     is_done: bool
     """The vendor has said that the stream is over (``[DONE]``)."""
+    output_chars: int
+    """Characters generated so far."""
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next bytes from the vendor; return the events to pass on, the end marker excluded."""
+        """Take the next bytes; return the events to pass on, without the end marker."""
         ...

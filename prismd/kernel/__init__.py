@@ -1,1 +1,1 @@
-"""The foundation: errors, ids, clock, money, secrets, JSON, events, tasks. Imports nothing of ours."""
+"""The foundation: errors, ids, clock, money, secrets, JSON, events. Imports nothing of ours."""

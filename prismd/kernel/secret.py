@@ -20,7 +20,9 @@ ADMIN_PREFIX = "prism-admin-"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_CHARS = 30
 _CHECK_CHARS = 6
-_TOKEN = re.compile(rf"(?:{KEY_PREFIX}|{ADMIN_PREFIX})[0-9A-Za-z]{{{_RANDOM_CHARS + _CHECK_CHARS}}}")
+_TOKEN = re.compile(
+    rf"(?:{KEY_PREFIX}|{ADMIN_PREFIX})[0-9A-Za-z]{{{_RANDOM_CHARS + _CHECK_CHARS}}}"
+)
 _NONCE_BYTES = 12
 KEY_BYTES = 32
 
@@ -91,7 +93,7 @@ def same(a: bytes, b: bytes) -> bool:
 
 
 def seal(key: bytes, plain: bytes, *, where: str) -> bytes:
-    """Encrypt with AES-256-GCM; ``where`` (table|row|column) is bound in, so a copy elsewhere fails."""
+    """Encrypt with AES-256-GCM, bound to ``where`` (table|row|column): a copy elsewhere fails."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, where.encode())
 

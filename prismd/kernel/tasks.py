@@ -46,7 +46,7 @@ async def every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def finish(work: Awaitable[T]) -> T:
-    """Await ``work`` to its end even if the caller is cancelled meanwhile; then let the cancel through."""
+    """Await ``work`` to its end even if the caller is cancelled; then let the cancel through."""
     task = asyncio.ensure_future(work)  # noqa: TID251  # the one place
     try:
         return await asyncio.shield(task)

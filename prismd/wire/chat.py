@@ -46,7 +46,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
 
     peek: ChatPeek
     fields: dict[str, msgspec.Raw]
-    """Top-level name → the client's bytes; of a name given twice, the last (the one ``peek`` saw)."""
+    """Top-level name → the client's bytes; of a name given twice the last, as in ``peek``."""
     size_bytes: int
 
     @property

@@ -4,7 +4,7 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of one call, normalised: ``input`` includes the cached ones, ``output`` the reasoning."""
+    """Tokens of one call: ``input`` includes the cached ones, ``output`` the reasoning."""
 
     input_tokens: int = 0
     output_tokens: int = 0

@@ -43,7 +43,7 @@ class Budget(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """Everything about one virtual key except the secret itself. Immutable: a change is a new record.
+    """Everything about one virtual key except the secret. Immutable: a change is a new record.
 
     For every list, None means "no restriction" and an empty tuple means "nothing is permitted".
     """

@@ -1,0 +1,246 @@
+"""OpenAI chat completions: requests in and out, answers and errors read (OpenAI reference, chat).
+
+Messages are never re-encoded: the top level is spliced from the client's own bytes, so a vendor
+sees exactly the values that were checked here, also when the client sent a name twice.
+"""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from prismd.dialects.base import HttpCall
+from prismd.kernel import clock, jsonio
+from prismd.kernel.errors import InvalidRequest, UpstreamError
+from prismd.wire.chat import ChatPeek, ChatRequest
+from prismd.wire.common import Usage
+
+MAX_MESSAGE_CHARS = 2_000
+"""How much of a vendor's error text is passed on."""
+
+_PASSED_STATUSES = {
+    400: "invalid_request_error",
+    404: "not_found",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+"""Vendor statuses that are about the caller's request; the type is for vendors that give none."""
+
+_MISSING_FIELD = re.compile(r"missing required field `(\w+)`")
+_AT_PATH = re.compile(r" - at `\$\.?(.+)`$")
+
+_decode_peek = msgspec.json.Decoder(ChatPeek).decode
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class ToolFunction(msgspec.Struct):
+    """The part of a tool that names it."""
+
+    name: str
+
+
+class Tool(msgspec.Struct):
+    """A tool offered to the model; only function tools have a name to check."""
+
+    function: ToolFunction | None = None
+    type: str = "function"
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class UsageBody(msgspec.Struct):
+    """The ``usage`` object of an answer or of the last stream chunk."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+
+    def normalised(self) -> Usage:
+        """Return the counts in the gateway's own terms."""
+        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
+        return Usage(
+            input_tokens=self.prompt_tokens or 0,
+            output_tokens=self.completion_tokens or 0,
+            cached_input_tokens=(prompt.cached_tokens or 0) if prompt else 0,
+            reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        )
+
+
+class _Answer(msgspec.Struct):
+    choices: list[msgspec.Raw] | None = None
+    usage: UsageBody | None = None
+    error: msgspec.Raw | None = None
+
+
+class _ErrorObject(msgspec.Struct):
+    message: str | None = None
+    type: str | None = None
+    param: str | None = None
+    code: str | int | None = None
+
+
+class _ErrorEnvelope(msgspec.Struct):
+    error: _ErrorObject | str | None = None
+    message: str | None = None
+    detail: str | None = None
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_error = msgspec.json.Decoder(_ErrorEnvelope).decode
+_decode_tool = msgspec.json.Decoder(Tool).decode
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    """Read a chat request's top level.
+
+    Raises:
+        InvalidRequest: not JSON, a field missing or of the wrong type; ``param`` names it.
+    """
+    try:
+        peek = _decode_peek(body)
+        fields = _decode_fields(body)
+    except msgspec.ValidationError as error:
+        raise _wrong_field(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        msg = f"The body is not valid JSON: {error}. Send one JSON object, encoded as UTF-8."
+        raise InvalidRequest(msg, code="invalid_json") from None
+    except RecursionError:
+        raise InvalidRequest("The JSON is nested too deeply.", code="invalid_json") from None
+    if not peek.model:
+        raise _missing("model")
+    if not peek.messages:
+        raise _missing("messages")
+    return ChatRequest(peek=peek, fields=fields, size_bytes=len(body))
+
+
+def _missing(field: str) -> InvalidRequest:
+    wanted = {
+        "model": 'a string such as "fake/echo"; GET /v1/models lists what this key may use',
+        "messages": 'a non-empty array, for example [{"role": "user", "content": "Hello"}]',
+    }
+    hint = wanted.get(field, "a value")
+    return InvalidRequest(f"'{field}' is required: {hint}.", code=f"missing_{field}", param=field)
+
+
+def _wrong_field(problem: str) -> InvalidRequest:
+    if missing := _MISSING_FIELD.search(problem):
+        return _missing(missing[1])
+    path = _AT_PATH.search(problem)
+    if path is None:
+        msg = f"The body must be a JSON object with 'model' and 'messages'. {problem}."
+        return InvalidRequest(msg, code="invalid_json")
+    what = problem[: path.start()].replace("`", "").lower()
+    return InvalidRequest(f"'{path[1]}': {what}.", code="invalid_type", param=path[1])
+
+
+def tool_names(request: ChatRequest) -> list[str]:
+    """Return the names of the function tools that the request offers.
+
+    Raises:
+        InvalidRequest: a tool has no readable name.
+    """
+    try:
+        tools = [_decode_tool(raw) for raw in request.peek.tools or ()]
+    except msgspec.DecodeError as error:
+        msg = f"'tools' cannot be read: {error}."
+        raise InvalidRequest(msg, code="invalid_type", param="tools") from None
+    return [tool.function.name for tool in tools if tool.function is not None]
+
+
+def chat_call(request: ChatRequest, *, path: str, model: str) -> HttpCall:
+    """Build the vendor's request: the client's fields, with the vendor's model name.
+
+    A stream always asks for its usage; the decoder takes it out again if the client did not.
+    """
+    fields = dict(request.fields)
+    fields["model"] = msgspec.Raw(jsonio.encode(model))
+    if request.is_stream and not request.wants_usage:
+        given = fields.get("stream_options")
+        options = _decode_fields(given) if given is not None and given != b"null" else {}
+        options["include_usage"] = msgspec.Raw(b"true")
+        fields["stream_options"] = msgspec.Raw(jsonio.encode(options))
+    return HttpCall("POST", path, jsonio.encode(fields))
+
+
+def read_usage(body: bytes, *, provider: str) -> Usage | None:
+    """Check that a 200 answer is a chat completion and return its usage, if it says.
+
+    Raises:
+        UpstreamError: not JSON, or an error object under a success status.
+    """
+    try:
+        answer = _decode_answer(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        msg = f"Provider '{provider}' answered with something that is no chat completion."
+        raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None
+    if answer.choices is None:
+        detail = f": {_error_text(body)[0]}" if answer.error is not None else "."
+        msg = f"Provider '{provider}' answered 200 without a completion{detail}"
+        raise UpstreamError(msg, provider=provider, upstream_status=200)
+    return answer.usage.normalised() if answer.usage else None
+
+
+def read_error(
+    status: int, headers: Mapping[str, str], body: bytes, *, provider: str
+) -> UpstreamError:
+    """Turn a vendor's error answer into ours (conventions §3.4)."""
+    text, given = _error_text(body)
+    retry_after_s = parse_retry_after(headers.get("retry-after"))
+    if status in (401, 403):
+        msg = (
+            f"Provider '{provider}' refused the gateway's own credential (status {status}). "
+            "Your key is not at fault: the operator has to check the provider's api_key."
+        )
+        return UpstreamError(
+            msg, provider=provider, upstream_status=status, code="provider_auth_failed"
+        )
+    if status in _PASSED_STATUSES:
+        return UpstreamError(
+            text or f"Provider '{provider}' refused the request with status {status}.",
+            provider=provider,
+            upstream_status=status,
+            status=status,
+            type_=given.type or _PASSED_STATUSES[status],
+            code=str(given.code) if given.code is not None else f"provider_{status}",
+            param=given.param,
+            retry_after_s=retry_after_s,
+        )
+    msg = f"Provider '{provider}' failed with status {status}" + (f": {text}" if text else ".")
+    return UpstreamError(
+        msg,
+        provider=provider,
+        upstream_status=status,
+        code=f"provider_{status}",
+        retry_after_s=retry_after_s,
+    )
+
+
+def _error_text(body: bytes) -> tuple[str, _ErrorObject]:
+    try:
+        envelope = _decode_error(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return "", _ErrorObject()
+    error = envelope.error
+    given = error if isinstance(error, _ErrorObject) else _ErrorObject(message=error)
+    text = given.message or envelope.message or envelope.detail or ""
+    return text[:MAX_MESSAGE_CHARS], given
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Read ``Retry-After`` (RFC 9110 §10.2.3: seconds or a date) as seconds from now."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.wall_s())
+    except (ValueError, TypeError):
+        return None
