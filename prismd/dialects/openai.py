@@ -161,8 +161,8 @@ def chat_call(request: ChatRequest, *, path: str, model: str) -> HttpCall:
     fields = dict(request.fields)
     fields["model"] = msgspec.Raw(jsonio.encode(model))
     if request.is_stream and not request.wants_usage:
-        given = fields.get("stream_options")
-        options = _decode_fields(given) if given is not None and given != b"null" else {}
+        asked = request.peek.stream_options is not None
+        options = _decode_fields(fields["stream_options"]) if asked else {}
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(jsonio.encode(options))
     return HttpCall("POST", path, jsonio.encode(fields))

@@ -31,6 +31,7 @@ class Viewer:
         self.wants = wants
         self.missed = 0
         """Events dropped since ``next`` last told about it."""
+        self.is_closed = False
         self._events: deque[Event] = deque()
         self._ready = asyncio.Event()
 
@@ -44,12 +45,17 @@ class Viewer:
         self._events.append(event)
         self._ready.set()
 
-    async def next(self) -> Event:
-        """Wait for the next event."""
-        while not self._events:
+    async def next(self) -> Event | None:
+        """Wait for the next event; None when the feed is over."""
+        while not self._events and not self.is_closed:
             self._ready.clear()
             await self._ready.wait()
-        return self._events.popleft()
+        return self._events.popleft() if self._events else None
+
+    def close(self) -> None:
+        """End the feed for this viewer: ``next`` gives what is queued, then None."""
+        self.is_closed = True
+        self._ready.set()
 
     def take_missed(self) -> int:
         """Return how many events were dropped since the last call."""
@@ -90,6 +96,11 @@ class Bus:
                     viewer.offer(event)
         self._viewers.append(viewer)
         return viewer
+
+    def close(self) -> None:
+        """End the feed of every viewer; the process is stopping."""
+        for viewer in self._viewers:
+            viewer.close()
 
     def unwatch(self, viewer: Viewer) -> None:
         """Forget a viewer."""

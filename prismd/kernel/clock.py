@@ -15,6 +15,11 @@ def now_s() -> int:
     return int(wall_s())
 
 
+def utc_now() -> datetime:
+    """Return the wall clock as an aware date-time, for libraries that want one."""
+    return datetime.fromtimestamp(wall_s(), UTC)
+
+
 def iso(epoch_s: float) -> str:
     """Write an epoch time as RFC 3339 in UTC, to the second."""
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -52,6 +52,11 @@ def format_usd(amount: NanoUsd) -> str:
     return f"{sign}{dollars}.{nano:09d}".rstrip("0")
 
 
+def format_per_million(price: PicoUsd) -> str:
+    """Write a price per token as plain decimal dollars per million tokens."""
+    return format_usd(NanoUsd(price * PICO_PER_NANO))
+
+
 def ceil_to_nano(cost: PicoUsd) -> NanoUsd:
     """Round an exact cost up to a whole nano-dollar; done once per request."""
     return NanoUsd(-(-cost // PICO_PER_NANO))

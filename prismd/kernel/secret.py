@@ -28,7 +28,7 @@ KEY_BYTES = 32
 
 
 class Secret:
-    """A value that must not appear in logs, errors or ``repr``; ``reveal()`` is the only way out."""
+    """A value that must not appear in logs, errors or ``repr``; ``reveal()`` is the way out."""
 
     __slots__ = ("_value",)
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from prismd.dialects.base import HttpCall
 from prismd.wire.call import DialectName, Op
+from prismd.wire.price import ModelFacts
 
 
 class AuthKind(StrEnum):
@@ -45,6 +46,10 @@ class ProviderSpec:
     """Environment variables that usually hold the key; the first that is set wins."""
     local_port: int | None = None
     """The usual loopback port of a self-hosted server."""
+    lists_prefixed: bool = False
+    """Whether its models are listed as ``provider/model`` instead of by their bare names."""
+    facts: ModelFacts | None = None
+    """Price and context of every model, for a vendor that is in no public price data."""
     prices_id: str | None = None
     """The vendor's id in the price data; None: no public prices."""
 

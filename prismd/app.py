@@ -1,0 +1,240 @@
+"""Compose the daemon: the hot table, the rooms, the front, in one visible list; the OpenAPI document.
+
+A route without a declared policy makes ``build`` fail, so it can never be served.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from prismd import __version__
+from prismd.dialects.errors import error_body, error_headers
+from prismd.endpoints import chat, diagnostics, health, models
+from prismd.endpoints.admin import capabilities, events, keys, requests, usage
+from prismd.endpoints.asgi import too_large
+from prismd.endpoints.deps import POLICIES, Policy
+from prismd.front.gate import Gate
+from prismd.gateway import Gateway
+from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, NotFound, PrismError
+from prismd.openapi import document
+from prismd.wire.call import Op
+from prismd.wire.chat import ChatPeek
+
+HotHandler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
+
+MAX_ADMIN_BODY_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HotRoute:
+    """An inference endpoint: plain ASGI in front of FastAPI."""
+
+    method: str
+    path: str
+    policy: Policy
+    op: Op
+    handler: HotHandler
+    request: type
+    """The type that describes the body in the OpenAPI document."""
+
+
+HOT = (
+    HotRoute("POST", "/v1/chat/completions", Policy.KEY, Op.CHAT, chat.chat_completions, ChatPeek),
+)
+
+ROOMS: tuple[APIRouter, ...] = (
+    chat.room,
+    models.room,
+    models.admin_room,
+    keys.room,
+    usage.room,
+    requests.room,
+    events.room,
+    capabilities.room,
+    diagnostics.room,
+    health.room,
+)
+
+
+class UndeclaredRoute(Exception):
+    """A route has no policy, or more than one."""
+
+
+def policy_of(route: APIRoute) -> Policy:
+    """Return who may use a route.
+
+    Raises:
+        UndeclaredRoute: the route does not depend on exactly one policy.
+    """
+    found = {
+        POLICIES[dependency.call]
+        for dependency in route.dependant.dependencies
+        if dependency.call in POLICIES
+    }
+    if len(found) != 1:
+        msg = f"{sorted(route.methods)} {route.path} declares {len(found)} policies, not one"
+        raise UndeclaredRoute(msg)
+    return found.pop()
+
+
+def declared_policies() -> dict[tuple[str, str], Policy]:
+    """Return the policy of every route, by (method, path).
+
+    Raises:
+        UndeclaredRoute: a route would be served without one.
+    """
+    policies = {(route.method, route.path): route.policy for route in HOT}
+    for room in ROOMS:
+        for route in room.routes:
+            if not isinstance(route, APIRoute):
+                msg = f"{route!r} cannot declare a policy"
+                raise UndeclaredRoute(msg)
+            policy = policy_of(route)
+            policies |= {(method, route.path): policy for method in sorted(route.methods)}
+    return policies
+
+
+class App:
+    """Dispatch: hot routes by exact match, everything else by FastAPI."""
+
+    def __init__(self, gateway: Gateway, rooms: ASGIApp) -> None:
+        self._gateway = gateway
+        self._rooms = rooms
+        self._hot = {(route.method, route.path): route.handler for route in HOT}
+        self._hot_methods = {route.path: route.method for route in HOT}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request that the front has let through."""
+        path = scope["path"]
+        handler = self._hot.get((scope["method"], path))
+        if handler is not None:
+            await handler(self._gateway, scope, receive, send)
+        elif path in self._hot_methods:
+            raise _wrong_method(scope["method"], self._hot_methods[path])
+        else:
+            await self._rooms(scope, _capped(receive, MAX_ADMIN_BODY_BYTES), send)
+
+
+class Cors:
+    """Cross-origin rules of the config in force; they cover what is served to keys, never ``/-/``."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+        self._wrapped: tuple[object, ASGIApp] = (None, app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, through CORS where it is switched on."""
+        rules = self._gateway.snapshot.config.cors
+        if not rules.enabled or scope["path"].startswith("/-/"):
+            await self._app(scope, receive, send)
+            return
+        if self._wrapped[0] is not rules:
+            wrapped = CORSMiddleware(
+                self._app,
+                allow_origins=rules.allowed_origins,
+                allow_methods=rules.allowed_methods,
+                allow_headers=rules.allowed_headers,
+                expose_headers=rules.exposed_headers,
+                max_age=rules.max_age,
+                allow_credentials=rules.allow_credentials,
+            )
+            self._wrapped = (rules, wrapped)
+        await self._wrapped[1](scope, receive, send)
+
+
+def build(gateway: Gateway) -> ASGIApp:
+    """Compose the application.
+
+    Raises:
+        UndeclaredRoute: a route would be served without a policy.
+    """
+    rooms = FastAPI(
+        title="Prism",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    policies = declared_policies()
+    for room in ROOMS:
+        rooms.include_router(room)
+    rooms.state.gateway = gateway
+    rooms.state.policies = policies
+    rooms.state.openapi = cache(lambda: document(rooms, HOT, policies))
+    rooms.add_exception_handler(PrismError, _prism_error)
+    rooms.add_exception_handler(RequestValidationError, _invalid)
+    rooms.add_exception_handler(HTTPException, _http_error)
+    return Gate(Cors(App(gateway, rooms), gateway), gateway)
+
+
+def _capped(receive: Receive, max_bytes: int) -> Receive:
+    left = max_bytes
+
+    async def counted() -> dict[str, object]:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise too_large(max_bytes)
+        return dict(message)
+
+    return counted
+
+
+def _answer(error: PrismError) -> Response:
+    return Response(error_body(error), status_code=error.status, headers=error_headers(error))
+
+
+async def _prism_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, PrismError)  # noqa: S101  # registered for it
+    return _answer(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
+    if error.status_code == MethodNotAllowed.status:
+        allowed = (error.headers or {}).get("Allow", "")
+        return _answer(_wrong_method(request.method, allowed))
+    if error.status_code == NotFound.status:
+        msg = f"There is nothing at {request.scope['path']}. GET /-/capabilities lists the routes."
+        return _answer(NotFound(msg))
+    return _answer(InvalidRequest(str(error.detail)))
+
+
+def _wrong_method(method: str, allowed: str) -> MethodNotAllowed:
+    msg = f"This path does not take {method}. Use {allowed}."
+    return MethodNotAllowed(msg, headers={"allow": allowed})
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"][1:]]
+    param, kind = ".".join(location), str(first["type"])
+    if kind == "json_invalid":
+        problem = InvalidRequest(
+            "The body is not valid JSON. Send one JSON object, encoded as UTF-8.",
+            code="invalid_json",
+        )
+    elif kind == "extra_forbidden":
+        problem = InvalidRequest(
+            f"'{param}' is not a field of this request.", code="unknown_field", param=param
+        )
+    elif kind == "missing":
+        name = location[-1] if location else "body"
+        problem = InvalidRequest(
+            f"'{param or name}' is required.", code=f"missing_{name}", param=param or None
+        )
+    else:
+        text = str(first["msg"]).removeprefix("Value error, ")
+        problem = InvalidRequest(f"'{param}': {text}.", code="invalid_value", param=param)
+    return _answer(problem)

@@ -1,0 +1,1 @@
+"""The rooms under ``/-/``: the operator's side of the gateway."""

@@ -1,0 +1,186 @@
+"""``/-/keys``: make, look at, change and revoke virtual keys.
+
+Every change is durable before it is in force, and in force before the answer leaves.
+"""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Response
+
+from prismd.endpoints import deps
+from prismd.endpoints.admin.key_types import (
+    CreditsAdd,
+    CreditsReply,
+    KeyCreate,
+    KeyList,
+    KeyObject,
+    KeyUpdate,
+    NewKeyObject,
+    view,
+)
+from prismd.endpoints.replies import json_reply, page, usd
+from prismd.gateway import Gateway
+from prismd.kernel import clock
+from prismd.kernel.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
+from prismd.kernel.ids import new_id
+from prismd.kernel.money import NanoUsd
+from prismd.kernel.secret import KEY_PREFIX, digest, display, new_token
+from prismd.store import keys as key_table
+from prismd.store.db import Tx
+from prismd.wire.key import KeyRecord, KeyStatus, KeyType
+
+room = APIRouter(prefix="/-/keys", tags=["keys"], dependencies=[Depends(deps.admin)])
+
+IfMatch = Annotated[str | None, Header(alias="If-Match")]
+
+
+@room.post("", response_model=NewKeyObject, status_code=201)
+async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
+    """Make a key. Its secret is in this answer and nowhere else."""
+    secret, now_s = new_token(KEY_PREFIX), clock.now_s()
+    changes = body.changes()
+    if body.credits is not None:
+        changes.setdefault("key_type", KeyType.MANAGED)
+        if changes["key_type"] is not KeyType.MANAGED:
+            msg = "Only a managed key has credits. Leave key_type out, or set it to 'managed'."
+            raise InvalidRequest(msg, code="not_managed", param="credits")
+    record = replace(
+        KeyRecord(
+            id=new_id("key"),
+            digest=digest(secret.reveal(), gateway.pepper),
+            prefix=display(secret),
+            name=body.name,
+            metadata={},
+            credits_nano_usd=body.credits or NanoUsd(0),
+            created_at_s=now_s,
+            updated_at_s=now_s,
+        ),
+        **changes,
+    )
+
+    def write(tx: Tx) -> None:
+        key_table.insert(tx, record)
+
+    await gateway.stores.state.write(write)
+    _in_force(gateway, record, "created")
+    return _show(gateway, record, status=201, key=secret.reveal())
+
+
+@room.get("", response_model=KeyList)
+async def list_keys(
+    gateway: deps.TheGateway,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: str | None = None,
+    status: KeyStatus | None = None,
+    owner: str | None = None,
+    name: str | None = None,
+) -> Response:
+    """List keys, oldest first."""
+    records = await key_table.page(
+        gateway.stores.state, limit=limit + 1, after=after, status=status, owner=owner, name=name
+    )
+    views = [_view(gateway, record) for record in records[:limit]]
+    return json_reply(page(views, has_more=len(records) > limit))
+
+
+@room.get("/{key_id}", response_model=KeyObject)
+async def get_key(key_id: str, gateway: deps.TheGateway) -> Response:
+    """Look at one key; the ETag is what ``If-Match`` of a change wants."""
+    return _show(gateway, _find(gateway, key_id))
+
+
+@room.put("/{key_id}", response_model=KeyObject)
+async def update_key(
+    key_id: str, body: KeyUpdate, gateway: deps.TheGateway, if_match: IfMatch = None
+) -> Response:
+    """Change the given fields; null clears, [] permits nothing."""
+    async with gateway.changing_keys:
+        record = _find(gateway, key_id)
+        _check_version(record, if_match)
+        if record.status is KeyStatus.REVOKED:
+            msg = "This key is revoked, which is for ever. Make a new one."
+            raise Conflict(msg, code="key_revoked")
+        record = await _change(gateway, record, "updated", body.changes())
+    return _show(gateway, record)
+
+
+@room.delete("/{key_id}", response_model=KeyObject)
+async def revoke_key(key_id: str, gateway: deps.TheGateway, if_match: IfMatch = None) -> Response:
+    """Revoke a key: it is refused from now on. Repeating it changes nothing."""
+    async with gateway.changing_keys:
+        record = _find(gateway, key_id)
+        if record.status is not KeyStatus.REVOKED:
+            _check_version(record, if_match)
+            record = await _change(gateway, record, "revoked", {"status": KeyStatus.REVOKED})
+    return _show(gateway, record)
+
+
+@room.post("/{key_id}/credits", response_model=CreditsReply)
+async def add_credits(key_id: str, body: CreditsAdd, gateway: deps.TheGateway) -> Response:
+    """Add prepaid credits to a managed key."""
+    if body.amount <= 0:
+        raise InvalidRequest("Give more than 0 dollars.", code="invalid_amount", param="amount")
+    async with gateway.changing_keys:
+        record = _find(gateway, key_id)
+        if record.key_type is not KeyType.MANAGED:
+            msg = "Only a managed key has credits. Set its key_type to 'managed' first."
+            raise InvalidRequest(msg, code="not_managed", param="key_type")
+        total = NanoUsd(record.credits_nano_usd + body.amount)
+        record = await _change(gateway, record, "credited", {"credits_nano_usd": total})
+    return json_reply(
+        {
+            "key_id": record.id,
+            **usd("added", body.amount),
+            **usd("credit_balance", record.credits_nano_usd),
+        }
+    )
+
+
+def _find(gateway: Gateway, key_id: str) -> KeyRecord:
+    record = gateway.keys.get(key_id)
+    if record is None:
+        raise NotFound(f"There is no key '{key_id}'.", code="key_not_found", param="key_id")
+    return record
+
+
+def _check_version(record: KeyRecord, if_match: str | None) -> None:
+    if if_match is None or if_match == "*" or if_match.strip('"') == str(record.version):
+        return
+    msg = (
+        f"The key has changed since you read it: it is at version {record.version}. "
+        "Read it again, and repeat your change on what you see."
+    )
+    raise PreconditionFailed(msg, param="If-Match")
+
+
+async def _change(
+    gateway: Gateway, record: KeyRecord, action: str, changes: KeyChanges
+) -> KeyRecord:
+    changed = replace(record, **changes)
+    changed = replace(changed, version=record.version + 1, updated_at_s=clock.now_s())
+
+    def write(tx: Tx) -> None:
+        key_table.update(tx, changed)
+
+    await gateway.stores.state.write(write)
+    _in_force(gateway, changed, action)
+    return changed
+
+
+def _in_force(gateway: Gateway, record: KeyRecord, action: str) -> None:
+    gateway.keys.put(record)
+    gateway.bus.publish(
+        "key",
+        {"action": action, "key_id": record.id, "name": record.name, "status": record.status},
+    )
+
+
+def _view(gateway: Gateway, record: KeyRecord) -> dict[str, object]:
+    used_s = gateway.last_used_s.get(record.id, record.last_used_at_s)
+    return view(record, now_s=clock.wall_s(), last_used_at_s=used_s)
+
+
+def _show(gateway: Gateway, record: KeyRecord, *, status: int = 200, **more: object) -> Response:
+    content = _view(gateway, record) | more
+    return json_reply(content, status=status, headers={"etag": f'"{record.version}"'})

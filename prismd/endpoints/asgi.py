@@ -1,0 +1,130 @@
+"""The raw ASGI side of the hot rooms: read a body, answer, and notice a client that leaves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from prismd.flow.reply import Reply
+from prismd.kernel.errors import InvalidRequest, TooLarge
+from prismd.kernel.tasks import TaskSet
+
+T = TypeVar("T")
+
+MAX_TIMEOUT_MS = 3_600_000
+_STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+
+class ClientLeft(Exception):
+    """The client closed its connection; there is nobody to answer."""
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
+    """Read the whole body, counting the bytes that really arrive.
+
+    Raises:
+        TooLarge: over ``max_bytes``; ClientLeft: cut before its end.
+    """
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > max_bytes:
+            raise too_large(max_bytes)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        part = message.get("body", b"")
+        size += len(part)
+        if size > max_bytes:
+            raise too_large(max_bytes)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    """Return the refusal of a body over the limit."""
+    msg = f"The body is over the limit of {max_bytes} bytes (server.max_request_body_size)."
+    return TooLarge(msg)
+
+
+async def while_connected(receive: Receive, tasks: TaskSet, work: Callable[[], Awaitable[T]]) -> T:
+    """Run ``work``; if the client leaves meanwhile, cancel it and wait until it has cleaned up.
+
+    Raises:
+        ClientLeft: the client left before ``work`` ended.
+    """
+    current = asyncio.current_task()
+    assert current is not None  # noqa: S101  # ASGI apps run in a task
+    has_left = False
+
+    async def watch() -> None:
+        nonlocal has_left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        has_left = True
+        current.cancel()
+
+    watcher = tasks.spawn(watch(), name="watch-client")
+    try:
+        return await work()
+    except asyncio.CancelledError:
+        if has_left and not current.uncancel():
+            raise ClientLeft from None
+        raise
+    finally:
+        watcher.cancel()
+
+
+async def send_reply(send: Send, reply: Reply) -> None:
+    """Write a reply; a stream is written event by event, each as it comes."""
+    if reply.stream is None:
+        body = reply.body or b""
+        await _start(send, reply, {"content-type": "application/json"}, length=len(body))
+        await send({"type": "http.response.body", "body": body})
+        return
+    try:
+        await _start(send, reply, _STREAM_HEADERS)
+        async for event in reply.stream:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+    finally:
+        await reply.stream.aclose()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _start(
+    send: Send, reply: Reply, more: dict[str, str], *, length: int | None = None
+) -> None:
+    headers = [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in (reply.headers | more).items()
+    ]
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+def prism_headers(scope: Scope) -> dict[str, str]:
+    """Return the ``x-prism-*`` headers of a request: those that stages may look at."""
+    return {
+        name.decode("latin-1"): value.decode("latin-1")
+        for name, value in scope["headers"]
+        if name.startswith(b"x-prism-")
+    }
+
+
+def timeout_of(headers: Mapping[str, str]) -> float | None:
+    """Read ``x-prism-request-timeout`` (milliseconds) as seconds.
+
+    Raises:
+        InvalidRequest: not a whole number from 1 to an hour.
+    """
+    text = headers.get("x-prism-request-timeout")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_TIMEOUT_MS:
+        msg = f"x-prism-request-timeout is a number of milliseconds from 1 to {MAX_TIMEOUT_MS}."
+        raise InvalidRequest(msg, code="invalid_header", param="x-prism-request-timeout")
+    return int(text) / 1000

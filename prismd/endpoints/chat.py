@@ -1,0 +1,94 @@
+"""``POST /v1/chat/completions`` (hot) and ``POST /v1/count_tokens``."""
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.types import Receive, Scope, Send
+
+from prismd.dialects.openai import parse_chat
+from prismd.endpoints import deps
+from prismd.endpoints.asgi import (
+    ClientLeft,
+    prism_headers,
+    read_body,
+    send_reply,
+    timeout_of,
+    while_connected,
+)
+from prismd.endpoints.replies import json_reply
+from prismd.flow.serve import serve
+from prismd.gateway import Gateway
+from prismd.kernel import clock, jsonio
+from prismd.metering.tokens import estimate_messages
+from prismd.policy.access import check_model
+from prismd.wire.call import Call, DialectName, Op
+
+room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
+
+
+async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+    """Create a chat completion, streamed or not."""
+    started_s = clock.monotonic_s()
+    caller = deps.caller_of(gateway, scope)
+    snap = gateway.snapshot
+    headers = prism_headers(scope)
+    try:
+        body = await read_body(scope, receive, snap.max_body_bytes)
+        call = Call(
+            id=scope["request_id"],
+            op=Op.CHAT,
+            dialect=DialectName.OPENAI,
+            caller=caller,
+            request=parse_chat(body),
+            headers=headers,
+            started_s=started_s,
+            timeout_s=timeout_of(headers),
+        )
+
+        async def walk() -> None:
+            await send_reply(send, await serve(gateway, snap, call))
+
+        await while_connected(receive, gateway.tasks, walk)
+    except ClientLeft:
+        return
+
+
+class CountTokensRequest(BaseModel):
+    """A chat request of which only the size is asked."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str = Field(min_length=1)
+    messages: list[dict[str, JsonValue]] = Field(min_length=1)
+    tools: list[dict[str, JsonValue]] = []
+
+
+class CountTokensReply(BaseModel):
+    """How many tokens a request would use."""
+
+    model: str
+    token_count: int
+    method: str
+    """``estimate``: counted without the model's own tokenizer."""
+    max_context_tokens: int | None = None
+    remaining_tokens: int | None = None
+
+
+@room.post("/v1/count_tokens", response_model=CountTokensReply, response_model_exclude_none=True)
+async def count_tokens(
+    request: Request, body: CountTokensRequest, gateway: deps.TheGateway, caller: deps.TheCaller
+) -> Response:
+    """Estimate the prompt tokens of a chat request, without calling anybody."""
+    deps.count_call(gateway, caller, request.scope)
+    check_model(caller.key, body.model)
+    target = gateway.snapshot.catalog.resolve(body.model)[0]
+    context = gateway.snapshot.facts(body.model, target).context_tokens
+    count = estimate_messages(_raw(body.messages), _raw(body.tools))
+    answer: dict[str, object] = {"model": body.model, "token_count": count, "method": "estimate"}
+    if context is not None:
+        answer |= {"max_context_tokens": context, "remaining_tokens": max(0, context - count)}
+    return json_reply(answer)
+
+
+def _raw(values: list[dict[str, JsonValue]]) -> list[msgspec.Raw]:
+    return [msgspec.Raw(jsonio.encode(value)) for value in values]

@@ -1,0 +1,124 @@
+"""What rooms depend on: the gateway, and the policy that lets a caller in.
+
+Every FastAPI route has exactly one of ``public``, ``caller`` and ``admin`` among its dependencies;
+``app`` refuses to start with a route that has none. The decision belongs to the matched route, never
+to a path prefix.
+"""
+
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.types import Scope
+
+from prismd.gateway import Gateway
+from prismd.kernel import clock
+from prismd.kernel.errors import Forbidden
+from prismd.policy.access import check_ip, client_ip
+from prismd.policy.identity import check_admin, identify
+from prismd.wire.call import Caller
+
+
+class Policy(StrEnum):
+    """Who may use a route."""
+
+    PUBLIC = "public"
+    KEY = "key"
+    ADMIN = "admin"
+
+
+def bearer(scope: Scope) -> str | None:
+    """Return the credential of a request: ``Authorization: Bearer``, else ``x-api-key``."""
+    api_key: str | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            text: str = value.decode("utf-8", "surrogateescape")
+            scheme, _, token = text.partition(" ")
+            return token.strip() if scheme.lower() == "bearer" else ""
+        if name == b"x-api-key":
+            api_key = value.decode("utf-8", "surrogateescape")
+    return api_key
+
+
+def caller_of(gateway: Gateway, scope: Scope) -> Caller:
+    """Identify the holder of a virtual key.
+
+    Raises:
+        Unauthenticated: no valid key; Forbidden: blocked, or not from this address.
+    """
+    key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
+    peer = scope["client"][0] if scope.get("client") else ""
+    forwarded = [
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ]
+    caller = Caller(key, client_ip(peer, forwarded, gateway.snapshot.trusted_proxies))
+    if state := gateway.limiter.state(key, clock.monotonic_s()):
+        scope["reply_headers"].update(state.headers())
+    check_ip(key, caller.ip)
+    return caller
+
+
+def count_call(gateway: Gateway, caller: Caller, scope: Scope) -> None:
+    """Count a call that is over at once against the key's limit per minute.
+
+    Raises:
+        LimitReached: the window is full.
+    """
+    state = gateway.limiter.admit(caller.key, clock.monotonic_s())
+    gateway.limiter.release(caller.key.id)
+    if state:
+        scope["reply_headers"].update(state.headers())
+
+
+async def gateway_of(request: Request) -> Gateway:
+    """Return the gateway of the app that serves this request."""
+    gateway = request.app.state.gateway
+    assert isinstance(gateway, Gateway)  # noqa: S101  # set once by app.build
+    return gateway
+
+
+TheGateway = Annotated[Gateway, Depends(gateway_of)]
+
+
+async def public() -> None:
+    """Let everybody in."""
+
+
+async def caller(request: Request, gateway: TheGateway) -> Caller:
+    """Let holders of a virtual key in."""
+    return caller_of(gateway, request.scope)
+
+
+async def admin(request: Request, gateway: TheGateway) -> None:
+    """Let the operator in.
+
+    Raises:
+        Unauthenticated: no admin token; Forbidden: the admin API is not served on this address.
+    """
+    scope = request.scope
+    if not (_is_private(scope) or gateway.snapshot.config.admin.allow_remote):
+        msg = (
+            "The admin API is served on loopback or over TLS only. "
+            "Set server.tls, or admin.allow_remote: true if a proxy in front does TLS."
+        )
+        raise Forbidden(msg, code="admin_not_served_here")
+    check_admin(bearer(scope), gateway.snapshot.admin_token)
+
+
+TheCaller = Annotated[Caller, Depends(caller)]
+
+
+def _is_private(scope: Scope) -> bool:
+    """Say whether a connection is encrypted, or ends on a loopback address of this machine."""
+    if scope["scheme"] == "https":
+        return True
+    server = scope.get("server")
+    try:
+        return server is not None and ip_address(server[0]).is_loopback
+    except ValueError:
+        return False
+
+
+POLICIES = {public: Policy.PUBLIC, caller: Policy.KEY, admin: Policy.ADMIN}
+"""Dependency → the policy it stands for."""

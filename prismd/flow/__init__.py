@@ -1,0 +1,1 @@
+"""The corridor: the one way an inference call takes. Start at serve.py."""

@@ -1,0 +1,103 @@
+"""The corridor: every inference call of every endpoint walks through ``serve``, stage by stage.
+
+Each stage is one call whose result is a local variable handed to the next. To know what the gateway
+does with a call, read this function from top to bottom.
+"""
+
+import asyncio
+from functools import partial
+
+from prismd.flow.attempt import Whole, attempt
+from prismd.flow.reply import Reply
+from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
+from prismd.flow.stream import Relay
+from prismd.gateway import Gateway, Snapshot
+from prismd.kernel import clock
+from prismd.kernel.errors import PrismError, UpstreamError
+from prismd.kernel.money import format_usd
+from prismd.metering.tokens import estimate_usage
+from prismd.metering.trace import Trace
+from prismd.policy.permit import Admission, permit
+from prismd.routing.plan import Attempt, plan
+from prismd.wire.call import Call
+from prismd.wire.usage import CallRecord
+
+
+async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
+    """The whole life of one inference call, in order.
+
+    stage      produces            may end the call with
+    permit     admission           403 permission_denied, 429 rate_limit_exceeded
+    plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
+    attempt    answer (or stream)  502 / 503 / 504, or the vendor's own refusal
+    settle     the call's record   never; exactly once, also when the client leaves
+    """
+    trace = Trace(call.started_s)
+    admission: Admission | None = None
+    attempts: tuple[Attempt, ...] = ()
+    try:
+        admission = permit(call, gateway.limiter)
+        trace.stage("permit", key_id=call.caller.key.id, ip=call.caller.ip, **admission.headers)
+
+        attempts = plan(
+            snap.catalog.resolve(call.request.model),
+            op=call.op,
+            allowed_providers=call.caller.key.providers,
+            max_attempts=snap.max_attempts,
+        )
+        trace.stage("plan", targets=[f"{step.provider.id}/{step.model}" for step in attempts])
+
+        answer = await attempt(gateway, snap, call, attempts, trace)
+        trace.stage("attempt", provider=answer.attempt.provider.id)
+    except PrismError as error:
+        tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
+        outcome = Outcome.failed(error, tried)
+        trace.stage("refused", code=error.code, param=error.param, message=error.message)
+        await settle(gateway, snap, call, outcome, trace=trace, admission=admission)
+        error.headers |= _error_headers(error, trace, admission)
+        raise
+    except asyncio.CancelledError:
+        tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
+        left = Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried)
+        await settle(gateway, snap, call, left, trace=trace, admission=admission)
+        raise
+
+    close = partial(settle, gateway, snap, call, trace=trace, admission=admission)
+    headers = admission.headers | _answer_headers(answer.attempt, trace)
+    if isinstance(answer, Whole):
+        record = await close(
+            Outcome(
+                attempt=answer.attempt,
+                usage=answer.usage
+                or estimate_usage(call.request.peek, output_chars=len(answer.body)),
+                is_complete=True,
+                first_byte_s=answer.first_byte_s,
+            )
+        )
+        return Reply(headers | _cost_headers(record), body=answer.body)
+    headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
+    relay = Relay(call, answer, idle_timeout_s=snap.stream_idle_timeout_s, settle=close)
+    return Reply(headers, stream=relay)
+
+
+def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
+    return {
+        "x-prism-provider": step.provider.id,
+        "x-prism-model-used": step.model,
+        "x-prism-attempts": str(len(trace.attempts)),
+    }
+
+
+def _cost_headers(record: CallRecord) -> dict[str, str]:
+    headers = {"x-prism-latency-ms": f"{record.latency_ms:.1f}"}
+    if record.cost_nano_usd is not None:
+        headers["x-prism-cost"] = format_usd(record.cost_nano_usd)
+    return headers
+
+
+def _error_headers(error: PrismError, trace: Trace, admission: Admission | None) -> dict[str, str]:
+    headers = dict(admission.headers) if admission else {}
+    if isinstance(error, UpstreamError):
+        headers["x-prism-provider"] = error.provider
+        headers["x-prism-attempts"] = str(len(trace.attempts))
+    return headers

@@ -1,0 +1,88 @@
+"""Relay a stream that has begun: the vendor's events as they come, then settle, then the end marker.
+
+Invariant: the call is settled exactly once, whatever ends the stream, and the last bytes (``[DONE]``,
+or the error event) leave only after the settlement is durable. After an error there is no ``[DONE]``.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from prismd.dialects.errors import error_event
+from prismd.flow.attempt import Begun
+from prismd.flow.settle import CLIENT_CLOSED, Outcome
+from prismd.kernel import sse
+from prismd.kernel.errors import PrismError, UpstreamError, UpstreamTimeout
+from prismd.kernel.tasks import finish
+from prismd.metering.tokens import estimate_usage
+from prismd.wire.call import Call
+
+Settle = Callable[[Outcome], Awaitable[object]]
+
+
+class Relay:
+    """One running stream: iterate it once, then ``aclose`` it, also when it was never iterated."""
+
+    def __init__(self, call: Call, begun: Begun, *, idle_timeout_s: float, settle: Settle) -> None:
+        self._call = call
+        self._begun = begun
+        self._idle_timeout_s = idle_timeout_s
+        self._settle = settle
+        self._is_settled = False
+        self._events = self._run()
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        """Iterate over the events that the client receives."""
+        return self._events
+
+    async def aclose(self) -> None:
+        """Cut or give back the upstream connection, and settle if the end was not reached."""
+        try:
+            await self._events.aclose()
+            await self._begun.response.aclose()
+        finally:
+            if not self._is_settled:
+                await finish(self._close(CLIENT_CLOSED, "client_closed"))
+
+    async def _run(self) -> AsyncGenerator[bytes, None]:
+        decoder = self._begun.decoder
+        try:
+            for event in self._begun.first:
+                yield event
+            while not decoder.is_done:
+                for event in decoder.feed(await self._next()):
+                    yield event
+        except PrismError as error:
+            await self._close(error.status, error.code)
+            yield error_event(error, self._call.dialect)
+        else:
+            await self._close(200, None)
+            yield sse.encode(sse.DONE)
+
+    async def _next(self) -> bytes:
+        provider = self._begun.attempt.provider.id
+        try:
+            async with asyncio.timeout(self._idle_timeout_s):
+                return await anext(self._begun.chunks)
+        except TimeoutError:
+            msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:.0f} s."
+            raise UpstreamTimeout(msg, provider=provider) from None
+        except StopAsyncIteration:
+            msg = f"Provider '{provider}' ended the stream early; the answer is cut here."
+            raise UpstreamError(msg, provider=provider, code="upstream_closed_early") from None
+
+    async def _close(self, status: int, error_code: str | None) -> None:
+        self._is_settled = True
+        begun = self._begun
+        usage = begun.decoder.usage or estimate_usage(
+            self._call.request.peek, output_chars=begun.decoder.output_chars
+        )
+        await self._settle(
+            Outcome(
+                status=status,
+                error_code=error_code,
+                attempt=begun.attempt,
+                usage=usage,
+                is_complete=error_code is None,
+                first_byte_s=begun.first_byte_s,
+            )
+        )

@@ -1,0 +1,84 @@
+"""The outermost ASGI layer: request id, head checks, and the last net under every error.
+
+Pure ASGI, one thin wrapper per request. Whatever happens below, the client gets an answer in the
+error shape with an ``x-request-id``, and the process goes on. Two entries of the scope are for those
+below: ``request_id``, and ``reply_headers``, which are put on the answer whatever it will be.
+"""
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from prismd.dialects.errors import error_body, error_headers
+from prismd.front import spelling
+from prismd.front.checks import check_headers, check_host, check_path
+from prismd.gateway import Gateway
+from prismd.kernel.errors import Internal, PrismError
+from prismd.kernel.ids import new_id
+
+log = logging.getLogger("prism.front")
+
+
+class Gate:
+    """Wrap an ASGI app."""
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self._app = app
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = scope["request_id"] = new_id("req")
+        reply_headers: dict[str, str] = {}
+        scope["reply_headers"] = reply_headers
+        is_later = spelling.uses_later(scope["headers"])
+        if is_later:
+            scope["headers"] = spelling.to_ours(scope["headers"])
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += [
+                    (name.encode(), value.encode())
+                    for name, value in reply_headers.items()
+                    if name.encode() not in present
+                ]
+                headers.append((b"x-request-id", request_id.encode()))
+                if self._gateway.is_draining:
+                    headers.append((b"connection", b"close"))
+                message["headers"] = spelling.with_later(headers) if is_later else headers
+            await send(message)
+
+        try:
+            check_headers(scope["headers"])
+            check_host(scope["headers"], self._gateway.snapshot.allowed_hosts)
+            check_path(scope["raw_path"])
+            await self._app(scope, receive, send_on)
+        except PrismError as error:
+            if started:
+                raise
+            await send_error(send_on, error)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            if started:
+                raise
+            await send_error(send_on, _internal_error(request_id))
+
+
+def _internal_error(request_id: str) -> Internal:
+    return Internal(
+        f"The gateway failed to handle this request. Its log has the detail under {request_id}."
+    )
+
+
+async def send_error(send: Send, error: PrismError) -> None:
+    """Answer with an error."""
+    body = error_body(error)
+    headers = error_headers(error) | {"content-length": str(len(body))}
+    raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,88 @@
+"""The daemon's command line: ``prismd serve | check | init | migrate | detect | fake``.
+
+Exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 storage refused, 4 already running on this
+data directory. Each command imports what it needs when it runs, so that the others start fast.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prismd import __version__
+from prismd.kernel.errors import AlreadyRunning, ConfigError, StorageRefused
+
+EXIT_OK = 0
+EXIT_UNEXPECTED = 1
+EXIT_CONFIG = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    os.umask(0o077)
+    args = _parser().parse_args(argv)
+    try:
+        code: int = args.run(args)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"prismd: {problem}", file=sys.stderr)
+        return error.exit_code
+    except (StorageRefused, AlreadyRunning) as error:
+        print(f"prismd: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_OK
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="prismd", description="The Prism gateway daemon.")
+    parser.add_argument("--version", action="version", version=f"prismd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway")
+    serve.add_argument("--config", type=Path, metavar="FILE", help="prism.yaml, or a directory")
+    serve.add_argument("--host", help="address to listen on (default 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen on (default 8080)")
+    _data_dir(serve)
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser("check", help="check a configuration; exit 0 or 2")
+    check.add_argument("file", type=Path, metavar="FILE")
+    _data_dir(check)
+    check.set_defaults(run=_check)
+
+    init = commands.add_parser("init", help="make the data directory, admin token and master key")
+    _data_dir(init)
+    init.set_defaults(run=_init)
+
+    migrate = commands.add_parser("migrate", help="bring the databases to this version's schema")
+    migrate.add_argument("--plan", action="store_true", help="only say what would be done")
+    _data_dir(migrate)
+    migrate.set_defaults(run=_migrate)
+
+    detect = commands.add_parser("detect", help="print a configuration for what is found here")
+    detect.add_argument("--no-local", action="store_true", help="do not look for local servers")
+    detect.add_argument("--skip-port", type=int, metavar="PORT", help="a port that is our own")
+    detect.set_defaults(run=_detect)
+
+    fake = commands.add_parser("fake", help="run the fake vendor as a server of its own")
+    fake.add_argument("--host", default="127.0.0.1")
+    fake.add_argument("--port", type=int, required=True, help="0 takes a free one and prints it")
+    fake.add_argument("--record", type=Path, metavar="FILE", help="write a line per request")
+    fake.set_defaults(run=_fake)
+    return parser
+
+
+def _data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where all state lives")
+
+
+def _flags(args: argparse.Namespace) -> Mapping[tuple[str, ...], object]:
+    given = {
+        ("server", "host"): getattr(args, "host", None),
+        ("server", "port"): getattr(args, "port", None),
+        ("server", "data_dir"): getattr(args, "data_dir", None),
+    }
+    return {path: value for path, value in given.items() if value is not None}

@@ -1,0 +1,105 @@
+"""Write the counters in Prometheus' text format, at scrape time only."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from prismd.kernel.money import NANO_PER_USD
+from prismd.metering.recorder import BUCKETS_S, Recorder, Series
+
+_LABELS = ("model", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Values that are read off the process at the moment of the scrape."""
+
+    uptime_s: float
+    running_calls: int
+    keys: int
+    provider_up: dict[str, bool]
+
+
+class _Snapshot(Collector):
+    def __init__(self, recorder: Recorder, gauges: Gauges) -> None:
+        self._recorder = recorder
+        self._gauges = gauges
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._process()
+        yield from self._calls()
+
+    def _process(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "prism_uptime_seconds", "Seconds since start.", value=self._gauges.uptime_s
+        )
+        yield GaugeMetricFamily(
+            "prism_running_requests", "Calls running now.", value=self._gauges.running_calls
+        )
+        yield GaugeMetricFamily("prism_keys", "Virtual keys, of any status.", self._gauges.keys)
+        up = GaugeMetricFamily(
+            "prism_provider_healthy",
+            "1 unless most calls of the last 5 minutes failed.",
+            labels=["provider"],
+        )
+        for provider, is_up in sorted(self._gauges.provider_up.items()):
+            up.add_metric([provider], 1.0 if is_up else 0.0)
+        yield up
+        refused = CounterMetricFamily(
+            "prism_refused_requests", "Calls that reached no provider.", labels=["code"]
+        )
+        for code, count in sorted(self._recorder.refused_by_code.items()):
+            refused.add_metric([code], count)
+        yield refused
+
+    def _calls(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "prism_requests", "Calls by outcome.", labels=[*_LABELS, "status"]
+        )
+        input_tokens = CounterMetricFamily(
+            "prism_tokens_input", "Prompt tokens, cached ones included.", labels=_LABELS
+        )
+        output_tokens = CounterMetricFamily(
+            "prism_tokens_output", "Generated tokens.", labels=_LABELS
+        )
+        cost = CounterMetricFamily("prism_cost_usd", "Cost in US dollars.", labels=_LABELS)
+        unpriced = CounterMetricFamily(
+            "prism_unpriced_requests", "Calls of models without a price.", labels=_LABELS
+        )
+        duration = HistogramMetricFamily(
+            "prism_request_duration_seconds", "Time to the end of the answer.", labels=_LABELS
+        )
+        for label, series in sorted(self._recorder.series.items()):
+            for status, count in sorted(series.by_status.items()):
+                requests.add_metric([*label, str(status)], count)
+            input_tokens.add_metric(label, series.input_tokens)
+            output_tokens.add_metric(label, series.output_tokens)
+            cost.add_metric(label, series.cost_nano_usd / NANO_PER_USD)
+            unpriced.add_metric(label, series.unpriced)
+            duration.add_metric(label, _cumulative(series), series.latency_sum_s)
+        yield from (requests, input_tokens, output_tokens, cost, unpriced, duration)
+
+
+def _cumulative(series: Series) -> list[tuple[str, float]]:
+    bounds = [str(bound) for bound in BUCKETS_S] + ["+Inf"]
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip(bounds, series.latency_buckets, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return buckets
+
+
+def render(recorder: Recorder, gauges: Gauges) -> bytes:
+    """Return the metrics page, text format 0.0.4."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(recorder, gauges))
+    return generate_latest(registry)

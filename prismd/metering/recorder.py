@@ -1,0 +1,65 @@
+"""Counters of the process: plain integers, added to on the hot path, read by metrics and ``tick``.
+
+Label values come from the catalog, never from the client, so their number is bounded: a model that
+no provider lists is counted as ``other``.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+from prismd.wire.usage import CallRecord
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of the latency histogram, seconds."""
+
+
+@dataclass(slots=True)
+class Series:
+    """What happened for one model on one provider since the process started."""
+
+    by_status: dict[int, int] = field(default_factory=dict)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_nano_usd: int = 0
+    unpriced: int = 0
+    latency_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    latency_sum_s: float = 0.0
+
+    @property
+    def calls(self) -> int:
+        """Number of calls."""
+        return sum(self.by_status.values())
+
+    @property
+    def errors(self) -> int:
+        """Number of calls that ended with a status of 400 or above."""
+        return sum(count for status, count in self.by_status.items() if status >= 400)  # noqa: PLR2004
+
+
+class Recorder:
+    """All series, by (model, provider)."""
+
+    def __init__(self) -> None:
+        self.series: dict[tuple[str, str], Series] = {}
+        self.refused_by_code: dict[str, int] = {}
+        """Calls that reached no provider, by error code."""
+
+    def add(self, record: CallRecord, *, is_known_model: bool) -> None:
+        """Count one finished call."""
+        if record.provider is None:
+            code = record.error_code or "unknown"
+            self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
+        label = (record.model if is_known_model else "other", record.provider or "none")
+        series = self.series.get(label)
+        if series is None:
+            series = self.series[label] = Series()
+        series.by_status[record.status] = series.by_status.get(record.status, 0) + 1
+        series.input_tokens += record.usage.input_tokens
+        series.output_tokens += record.usage.output_tokens
+        if record.cost_nano_usd is not None:
+            series.cost_nano_usd += record.cost_nano_usd
+        elif record.usage.output_tokens:
+            series.unpriced += 1
+        seconds = record.latency_ms / 1000
+        series.latency_sum_s += seconds
+        series.latency_buckets[bisect_left(BUCKETS_S, seconds)] += 1

@@ -1,0 +1,97 @@
+"""The OpenAPI document: FastAPI's own, plus the hot routes, security and the error shape."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+from fastapi import FastAPI
+from pydantic import JsonValue
+
+from prismd.endpoints.deps import Policy
+from prismd.wire.call import Op
+
+_SECURITY: Mapping[Policy, list[dict[str, list[str]]]] = {
+    Policy.PUBLIC: [],
+    Policy.KEY: [{"key": []}],
+    Policy.ADMIN: [{"admin": []}],
+}
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A virtual key, sk-prism-…"},
+    "admin": {"type": "http", "scheme": "bearer", "description": "The admin token, prism-admin-…"},
+}
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+_ERROR_RESPONSE = {
+    "description": "What went wrong, and what to do.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+}
+
+
+class HotRow(Protocol):
+    """What is read of a hot route."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def op(self) -> Op: ...
+    @property
+    def request(self) -> type: ...
+
+
+def document(
+    app: FastAPI, hot: Iterable[HotRow], policies: Mapping[tuple[str, str], Policy]
+) -> dict[str, JsonValue]:
+    """Return the OpenAPI document; ``policies`` is by (method, path)."""
+    doc = app.openapi()
+    schemas = doc.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Error"] = _ERROR
+    doc["components"]["securitySchemes"] = _SCHEMES
+    paths = doc["paths"]
+    for row in hot:
+        (reference,), components = msgspec.json.schema_components(
+            [row.request], ref_template="#/components/schemas/{name}"
+        )
+        schemas.update(components)
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, reference)
+    for (method, path), policy in policies.items():
+        operation = paths[path.replace(":path}", "}")][method.lower()]
+        operation["security"] = _SECURITY[policy]
+        operation["responses"].pop("422", None)
+        operation["responses"]["default"] = _ERROR_RESPONSE
+    return doc
+
+
+def _operation(row: HotRow, request: Mapping[str, object]) -> dict[str, object]:
+    return {
+        "tags": [row.op.value],
+        "summary": f"{row.op.value} (OpenAI API)",
+        "operationId": f"{row.op.value}_{row.method.lower()}",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "responses": {
+            "200": {
+                "description": "The vendor's answer, or server-sent events when streaming.",
+                "content": {
+                    "application/json": {"schema": {"type": "object"}},
+                    "text/event-stream": {"schema": {"type": "string"}},
+                },
+            }
+        },
+    }

@@ -1,0 +1,41 @@
+"""The first stage of the corridor: may this call happen? Address, model, tools, rate, in order.
+
+What costs nothing comes first, so that a refused call never uses up the caller's window.
+"""
+
+from dataclasses import dataclass, field
+
+from prismd.dialects.openai import tool_names
+from prismd.policy import access
+from prismd.policy.ratelimit import RateLimiter
+from prismd.wire.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A call that may go on. ``release`` must be called once when it has ended."""
+
+    limiter: RateLimiter
+    key_id: str
+    headers: dict[str, str] = field(default_factory=dict)
+    """``x-ratelimit-*`` for the answer, whatever it will be."""
+
+    def release(self) -> None:
+        """Give back the slot."""
+        self.limiter.release(self.key_id)
+
+
+def permit(call: Call, limiter: RateLimiter) -> Admission:
+    """Admit a call.
+
+    Raises:
+        Forbidden: address, model or tool; InvalidRequest: unreadable tools.
+        LimitReached: calls per minute or at once.
+    """
+    key = call.caller.key
+    access.check_ip(key, call.caller.ip)
+    access.check_model(key, call.request.model)
+    if access.restricts_tools(key) and call.request.peek.tools:
+        access.check_tools(key, tool_names(call.request))
+    state = limiter.admit(key, call.started_s)
+    return Admission(limiter, key.id, state.headers() if state else {})

@@ -1,0 +1,12 @@
+"""Fireworks AI."""
+
+from prismd.providers.base import ProviderSpec
+
+SPEC = ProviderSpec(
+    type="fireworks",
+    title="Fireworks AI",
+    docs_url="https://docs.fireworks.ai/tools-sdks/openai-compatibility",
+    base_url="https://api.fireworks.ai/inference/v1",
+    api_key_env=("FIREWORKS_API_KEY",),
+    prices_id="fireworks",
+)

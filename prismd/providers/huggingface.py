@@ -1,0 +1,11 @@
+"""Hugging Face Inference Providers (the router; prices depend on who serves the model)."""
+
+from prismd.providers.base import ProviderSpec
+
+SPEC = ProviderSpec(
+    type="huggingface",
+    title="Hugging Face",
+    docs_url="https://huggingface.co/docs/inference-providers/index",
+    base_url="https://router.huggingface.co/v1",
+    api_key_env=("HF_TOKEN",),
+)

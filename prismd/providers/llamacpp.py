@@ -1,0 +1,11 @@
+"""llama.cpp's server on this machine. Its usual port is also that of Prism: see ``detect``."""
+
+from prismd.providers.base import ProviderSpec
+
+SPEC = ProviderSpec(
+    type="llamacpp",
+    title="llama.cpp",
+    docs_url="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
+    base_url="http://127.0.0.1:8080/v1",
+    local_port=8080,
+)

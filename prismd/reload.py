@@ -1,0 +1,44 @@
+"""Put a configuration in force: one function for a changed file, SIGHUP and ``POST /-/reload``.
+
+Whole or not at all: the new snapshot is built completely before it is swapped in; a fault leaves the
+old one in force and is kept for ``GET /-/config``. Running calls end on the snapshot they began with.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from watchfiles import awatch
+
+from prismd.config.load import load
+from prismd.config.model import needs_restart
+from prismd.gateway import ConfigFault, Gateway, build
+from prismd.kernel import clock
+from prismd.kernel.errors import ConfigError, UpstreamError
+
+log = logging.getLogger("prism.reload")
+
+
+async def reload(gateway: Gateway) -> bool:
+    """Read the configuration again and put it in force; return whether anything changed.
+
+    Raises:
+        ConfigError: it cannot be; what was in force stays in force.
+    """
+    async with gateway.reloading:
+        old = gateway.snapshot
+        try:
+            loaded = await asyncio.to_thread(gateway.read_config)
+            snapshot = build(loaded, gateway.data_dir, gateway.outbound, before=old)
+        except ConfigError as error:
+            gateway.last_config_error = ConfigFault(clock.wall_s(), error.problems)
+            gateway.bus.publish("config", {"action": "refused", "problems": error.problems})
+            log.error("configuration not changed: %s", "; ".join(error.problems))
+            raise
+        gateway.last_config_error = None
+        if snapshot.hash == old.hash:
+            return False
+        gateway.swap(snapshot)
+        gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})
+        log.info("configuration %s in force", snapshot.hash[:12])
+        return True

@@ -1,0 +1,1 @@
+"""Which upstream, in which order?"""

@@ -1,0 +1,100 @@
+"""Which models exist, and which providers serve them. Immutable; a new one is made on each change.
+
+How a name is resolved, first match wins:
+1. ``model_map`` names the provider (or ``provider/model``).
+2. Providers that list the name serve it, in the order of the config.
+3. ``provider/rest`` asks that provider for ``rest``, listed or not.
+4. The only provider whose models are not known is asked.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from prismd.kernel.errors import NotFound
+from prismd.providers.base import ProviderSpec, Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One configured provider: its table, its connection, and the models it is known to have."""
+
+    id: str
+    spec: ProviderSpec
+    base_url: str | None
+    upstream: Upstream
+    models: tuple[str, ...] | None
+    """Upstream model names; None when they are not known (not configured, not discovered yet)."""
+    is_local: bool
+    """Whether it is reached over loopback, or in-process."""
+
+    def public_name(self, model: str) -> str:
+        """Return the name under which a model of this provider is listed."""
+        return f"{self.id}/{model}" if self.spec.lists_prefixed else model
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A provider and the model's name there."""
+
+    provider: Provider
+    model: str
+
+
+class Catalog:
+    """Model names and their targets."""
+
+    def __init__(self, providers: Sequence[Provider], model_map: Mapping[str, str]) -> None:
+        self.providers: Mapping[str, Provider] = {provider.id: provider for provider in providers}
+        self.model_map = dict(model_map)
+        self._targets: dict[str, tuple[Target, ...]] = {}
+        for provider in providers:
+            for model in provider.models or ():
+                name = provider.public_name(model)
+                self._targets[name] = (*self._targets.get(name, ()), Target(provider, model))
+        for name, where in model_map.items():
+            self._targets[name] = (self._mapped(name, where),)
+
+    def _mapped(self, name: str, where: str) -> Target:
+        provider_id, _, model = where.partition("/")
+        return Target(self.providers[provider_id], model or name)
+
+    def names(self) -> list[str]:
+        """Return every known model name, sorted."""
+        return sorted(self._targets)
+
+    def find(self, name: str) -> tuple[Target, ...]:
+        """Return the targets of a model, best first; empty when nobody has it."""
+        if found := self._targets.get(name):
+            return found
+        provider_id, slash, rest = name.partition("/")
+        provider = self.providers.get(provider_id) if slash and rest else None
+        if provider is not None:
+            has_it = provider.models is None or rest in provider.models
+            return (Target(provider, rest),) if has_it else ()
+        unknown = [provider for provider in self.providers.values() if provider.models is None]
+        return (Target(unknown[0], name),) if len(unknown) == 1 else ()
+
+    def resolve(self, name: str) -> tuple[Target, ...]:
+        """Return the targets of a model.
+
+        Raises:
+            NotFound: nobody serves it; the message names the nearest known ones.
+        """
+        targets = self.find(name)
+        if not targets:
+            near = difflib.get_close_matches(name, self.names(), n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            msg = f"The model '{name}' does not exist here.{hint} GET /v1/models lists them."
+            raise NotFound(msg, code="model_not_found", param="model")
+        return targets
+
+    def with_models(self, discovered: Mapping[str, tuple[str, ...]]) -> "Catalog":
+        """Return a catalog in which providers of unknown models have the discovered ones."""
+        providers = [
+            replace(provider, models=discovered[provider.id])
+            if provider.id in discovered
+            else provider
+            for provider in self.providers.values()
+        ]
+        return Catalog(providers, self.model_map)

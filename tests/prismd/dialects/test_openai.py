@@ -1,0 +1,174 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismd.dialects.openai import (
+    chat_call,
+    parse_chat,
+    parse_retry_after,
+    read_error,
+    read_usage,
+    tool_names,
+)
+from prismd.kernel import clock
+from prismd.kernel.errors import InvalidRequest, UpstreamError
+from prismd.wire.chat import ChatRequest
+
+MESSAGES = [{"role": "user", "content": "hi"}]
+
+
+def chat(**fields: object) -> ChatRequest:
+    return parse_chat(json.dumps({"model": "m", "messages": MESSAGES, **fields}).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"", "invalid_json", None),
+        (b"{", "invalid_json", None),
+        (b'{"model": NaN}', "invalid_json", None),
+        (b"[1]", "invalid_json", None),
+        (b'"x"', "invalid_json", None),
+        (b"\xff\xfe", "invalid_json", None),
+        (b'{"a":' * 50_000, "invalid_json", None),
+        (b'{"messages": [{}]}', "missing_model", "model"),
+        (b'{"model": "", "messages": [{}]}', "missing_model", "model"),
+        (b'{"model": "m"}', "missing_messages", "messages"),
+        (b'{"model": "m", "messages": []}', "missing_messages", "messages"),
+        (b'{"model": 5, "messages": [{}]}', "invalid_type", "model"),
+        (b'{"model": "m", "messages": "hi"}', "invalid_type", "messages"),
+        (b'{"model": "m", "messages": [{}], "stream": "yes"}', "invalid_type", "stream"),
+        (b'{"model": "m", "messages": [{}], "max_tokens": 1.5}', "invalid_type", "max_tokens"),
+        (b'{"model": "m", "messages": [{}], "temperature": "hot"}', "invalid_type", "temperature"),
+        (
+            b'{"model": "m", "messages": [{}], "stream_options": {"include_usage": 1}}',
+            "invalid_type",
+            "stream_options.include_usage",
+        ),
+    ],
+)
+def test_a_bad_body_is_refused_and_the_field_named(
+    body: bytes, code: str, param: str | None
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_chat(body)
+    assert (caught.value.status, caught.value.code, caught.value.param) == (400, code, param)
+
+
+def test_the_vendor_gets_the_clients_own_bytes_with_its_own_model_name() -> None:
+    inner = b'[ {"role":"user" , "content":"\\u00e9 \xc3\xa9", "x":1.50} ]'
+    body = b'{"model":"m","messages":' + inner + b',"vendor_extra":{"a":[1, 2]}}'
+    call = chat_call(parse_chat(body), path="/chat/completions", model="vendor-m")
+    assert inner in call.body
+    assert b'{"a":[1, 2]}' in call.body
+    assert json.loads(call.body)["model"] == "vendor-m"
+
+
+@given(st.sampled_from(["model", "messages", "stream", "max_tokens", "n"]))
+def test_of_a_field_given_twice_the_vendor_sees_only_the_one_that_was_checked(name: str) -> None:
+    values = {
+        "model": ('"first"', '"m"'),
+        "messages": ('[{"role":"system"}]', '[{"role":"user"}]'),
+        "stream": ("true", "false"),
+        "max_tokens": ("1", "9"),
+        "n": ("1", "2"),
+    }
+    first, last = values[name]
+    rest = "".join(f',"{k}":{v[1]}' for k, v in values.items() if k != name)
+    body = f'{{"{name}":{first}{rest},"{name}":{last}}}'.encode()
+    request = parse_chat(body)
+    call = chat_call(request, path="/x", model=request.model)
+    assert call.body.count(f'"{name}":'.encode()) == 1
+    assert json.loads(call.body)[name] == json.loads(last)
+    if name != "messages":
+        assert getattr(request.peek, name) == json.loads(last)
+
+
+def test_a_stream_always_asks_for_usage_and_keeps_the_clients_other_options() -> None:
+    request = chat(stream=True, stream_options={"include_obfuscation": False})
+    sent = json.loads(chat_call(request, path="/x", model="m").body)
+    assert sent["stream_options"] == {"include_obfuscation": False, "include_usage": True}
+    for options in (None, {"include_usage": False}):
+        request = chat(stream=True, stream_options=options)
+        sent = json.loads(chat_call(request, path="/x", model="m").body)
+        assert sent["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in json.loads(chat_call(chat(), path="/x", model="m").body)
+
+
+def test_tool_names() -> None:
+    tools = [{"type": "function", "function": {"name": "a", "parameters": {}}}, {"type": "web"}]
+    assert tool_names(chat(tools=tools)) == ["a"]
+    with pytest.raises(InvalidRequest):
+        tool_names(chat(tools=[{"function": {"name": 5}}]))
+
+
+def test_usage_is_read_with_its_details() -> None:
+    body = {
+        "choices": [{}],
+        "usage": {
+            "prompt_tokens": 10,
+            "completion_tokens": 7,
+            "prompt_tokens_details": {"cached_tokens": 4},
+            "completion_tokens_details": {"reasoning_tokens": 2},
+        },
+    }
+    usage = read_usage(json.dumps(body).encode(), provider="p")
+    assert usage is not None
+    assert (usage.input_tokens, usage.cached_input_tokens) == (10, 4)
+    assert (usage.output_tokens, usage.reasoning_tokens) == (7, 2)
+    assert read_usage(b'{"choices":[{}]}', provider="p") is None
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"error":{"message":"bad"}}', b"[]"])
+def test_a_success_without_completion_is_an_upstream_error(body: bytes) -> None:
+    with pytest.raises(UpstreamError) as caught:
+        read_usage(body, provider="p")
+    assert caught.value.status == 502
+
+
+@pytest.mark.parametrize(
+    ("status", "ours", "code"),
+    [
+        (400, 400, "vendor_code"),
+        (404, 404, "vendor_code"),
+        (413, 413, "vendor_code"),
+        (422, 422, "vendor_code"),
+        (429, 429, "vendor_code"),
+        (401, 502, "provider_auth_failed"),
+        (403, 502, "provider_auth_failed"),
+        (500, 502, "provider_500"),
+        (503, 502, "provider_503"),
+        (529, 502, "provider_529"),
+        (302, 502, "provider_302"),
+    ],
+)
+def test_vendor_errors_are_mapped(status: int, ours: int, code: str) -> None:
+    body = b'{"error":{"message":"no","type":"t","param":"p","code":"vendor_code"}}'
+    error = read_error(status, {"retry-after": "7"}, body, provider="acme")
+    assert (error.status, error.code, error.upstream_status) == (ours, code, status)
+    if ours == status:
+        assert (error.message, error.type, error.param) == ("no", "t", "p")
+    if status in (429, 503):
+        assert error.retry_after_s == 7
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":"text"}', b'{"message":"text"}'])
+def test_odd_error_bodies_are_read_as_far_as_they_go(body: bytes) -> None:
+    error = read_error(400, {}, body, provider="acme")
+    assert error.status == 400
+    assert error.message
+
+
+def test_a_vendors_401_does_not_repeat_what_it_says_of_our_key() -> None:
+    body = b'{"error":{"message":"Incorrect API key provided: sk-live-123"}}'
+    assert "sk-live" not in read_error(401, {}, body, provider="acme").message
+
+
+def test_retry_after_in_seconds_or_as_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "wall_s", lambda: 784_111_777.0)
+    assert parse_retry_after("1.5") == 1.5
+    assert parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT") == 10
+    assert parse_retry_after("soon") is None
+    assert parse_retry_after(None) is None

@@ -1,0 +1,77 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismd.dialects.openai_stream import OpenAIStream
+from prismd.kernel.errors import UpstreamError
+
+
+def event(**fields: object) -> bytes:
+    return b"data: " + json.dumps(fields, separators=(",", ":")).encode() + b"\n\n"
+
+
+def delta(text: str) -> bytes:
+    return event(id="c", choices=[{"index": 0, "delta": {"content": text}}], usage=None)
+
+
+USAGE = event(id="c", choices=[], usage={"prompt_tokens": 3, "completion_tokens": 2})
+STREAM = delta("Hel") + delta("lo") + USAGE + b"data: [DONE]\n\n"
+
+
+def relay(parts: list[bytes], *, wants_usage: bool) -> tuple[OpenAIStream, bytes]:
+    stream = OpenAIStream(provider="p", wants_usage=wants_usage)
+    return stream, b"".join(out for part in parts for out in stream.feed(part))
+
+
+def test_with_usage_wanted_the_vendors_bytes_pass_untouched() -> None:
+    stream, out = relay([STREAM], wants_usage=True)
+    assert out == STREAM.removesuffix(b"data: [DONE]\n\n")
+    assert stream.is_done
+    assert stream.usage is not None
+    assert (stream.usage.input_tokens, stream.usage.output_tokens) == (3, 2)
+    assert stream.output_chars == 5
+
+
+def test_without_it_every_trace_of_having_asked_is_taken_out() -> None:
+    stream, out = relay([STREAM], wants_usage=False)
+    assert b"usage" not in out
+    assert b'"content":"Hel"' in out
+    assert stream.usage is not None
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=15))
+def test_any_split_relays_the_same_bytes(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(STREAM)]
+    parts = [STREAM[a:b] for a, b in zip(places, places[1:], strict=False)]
+    assert relay(parts, wants_usage=False)[1] == relay([STREAM], wants_usage=False)[1]
+
+
+def test_text_that_looks_like_the_field_is_not_touched() -> None:
+    _, out = relay([delta('say ,"usage":null now')], wants_usage=False)
+    assert json.loads(out[6:])["choices"][0]["delta"]["content"] == 'say ,"usage":null now'
+
+
+def test_nothing_passes_after_the_end_marker() -> None:
+    _, out = relay([b"data: [DONE]\n\n", delta("late")], wants_usage=True)
+    assert out == b""
+
+
+@pytest.mark.parametrize(
+    "bad", [b"data: {oops\n\n", b"data: \xff\n\n", b'data: {"error":{"message":"x"}}\n\n']
+)
+def test_a_broken_event_ends_the_stream_with_an_error(bad: bytes) -> None:
+    stream = OpenAIStream(provider="p", wants_usage=True)
+    assert stream.feed(delta("a"))
+    with pytest.raises(UpstreamError) as caught:
+        stream.feed(bad)
+    assert caught.value.status == 502
+
+
+def test_tool_arguments_and_reasoning_count_as_output() -> None:
+    chunk = event(
+        choices=[{"delta": {"reasoning_content": "abc", "tool_calls": [{"function": {}}]}}]
+    )
+    stream, _ = relay([chunk], wants_usage=True)
+    assert stream.output_chars == 3 + len('{"function":{}}')

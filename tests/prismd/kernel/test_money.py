@@ -1,0 +1,49 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prismd.kernel.money import (
+    MAX_USD,
+    NANO_PER_USD,
+    NanoUsd,
+    PicoUsd,
+    ceil_to_nano,
+    format_per_million,
+    format_usd,
+    parse_usd,
+    pico_per_token,
+)
+
+
+@given(st.integers(-MAX_USD * NANO_PER_USD, MAX_USD * NANO_PER_USD))
+def test_writing_and_reading_lose_nothing(nano: int) -> None:
+    text = format_usd(NanoUsd(nano))
+    assert "e" not in text.lower()
+    assert parse_usd(text) == nano
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "", "1,5", "0.0000000001", "10000000.01", "x"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="amount|decimal"):
+        parse_usd(text)
+
+
+def test_amounts_are_written_plainly() -> None:
+    assert format_usd(NanoUsd(1)) == "0.000000001"
+    assert format_usd(NanoUsd(0)) == "0"
+    assert format_usd(NanoUsd(-1_500_000_000)) == "-1.5"
+    assert format_usd(NanoUsd(20 * NANO_PER_USD)) == "20"
+
+
+def test_prices_are_dollars_per_million_tokens() -> None:
+    price = pico_per_token(Decimal("0.01875"))
+    assert price == 18_750
+    assert format_per_million(price) == "0.01875"
+
+
+@given(st.integers(0, 10**30))
+def test_rounding_goes_up_and_by_less_than_a_nano_dollar(pico: int) -> None:
+    nano = ceil_to_nano(PicoUsd(pico))
+    assert 0 <= nano * 1000 - pico < 1000

@@ -1,0 +1,39 @@
+import msgspec
+
+from prismd.kernel import jsonio
+from prismd.metering.tokens import (
+    IMAGE_TOKENS,
+    MESSAGE_OVERHEAD_TOKENS,
+    REPLY_PRIMER_TOKENS,
+    estimate_messages,
+    estimate_text,
+    estimate_usage,
+)
+from tests.builders import make_call
+
+
+def raw(*messages: object) -> list[msgspec.Raw]:
+    return [msgspec.Raw(jsonio.encode(message)) for message in messages]
+
+
+def test_text() -> None:
+    assert estimate_text("") == 0
+    assert estimate_text("a" * 400) == 100
+    assert estimate_text("漢" * 30) == 20
+
+
+def test_messages_count_framing_tools_and_images_not_their_bytes() -> None:
+    base = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS
+    assert estimate_messages(raw({"role": "user", "content": "a" * 40})) == base + 10
+    image = {"type": "image_url", "image_url": {"url": "data:" + "A" * 1_000_000}}
+    parts = {"role": "user", "content": [{"type": "text", "text": "a" * 40}, image]}
+    assert estimate_messages(raw(parts)) == base + 10 + IMAGE_TOKENS
+    tool = {"type": "function", "function": {"name": "x" * 100}}
+    assert estimate_messages(raw({"content": None}), raw(tool)) > base + 25
+    assert estimate_messages(raw({"content": {"odd": "shape"}})) > base
+
+
+def test_usage_of_a_broken_stream_is_marked_as_estimated() -> None:
+    usage = estimate_usage(make_call().request.peek, output_chars=9)
+    assert usage.is_estimated
+    assert (usage.output_tokens, usage.input_tokens > 0) == (3, True)
