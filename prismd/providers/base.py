@@ -46,6 +46,8 @@ class ProviderSpec:
     """Environment variables that usually hold the key; the first that is set wins."""
     local_port: int | None = None
     """The usual loopback port of a self-hosted server."""
+    settings_mark: str | None = None
+    """What follows this mark in a model name are settings, not the name."""
     lists_prefixed: bool = False
     """Whether its models are listed as ``provider/model`` instead of by their bare names."""
     facts: ModelFacts | None = None

@@ -34,6 +34,7 @@ SPEC = ProviderSpec(
     docs_url="",
     base_url=None,
     auth=AuthKind.NONE,
+    settings_mark="+",
     lists_prefixed=True,
     facts=ModelFacts(Price(RATES, source="fake"), CONTEXT_TOKENS),
 )
