@@ -1,4 +1,4 @@
-"""Compose the daemon: the hot table, the rooms, the front, in one visible list; the OpenAPI document.
+"""Compose the daemon: the hot table, the rooms and the front, in one visible list.
 
 A route without a declared policy makes ``build`` fail, so it can never be served.
 """
@@ -79,9 +79,14 @@ def policy_of(route: APIRoute) -> Policy:
         if dependency.call in POLICIES
     }
     if len(found) != 1:
-        msg = f"{sorted(route.methods)} {route.path} declares {len(found)} policies, not one"
+        msg = f"{methods_of(route)} {route.path} declares {len(found)} policies, not one"
         raise UndeclaredRoute(msg)
     return found.pop()
+
+
+def methods_of(route: APIRoute) -> list[str]:
+    """Return the methods of a route, sorted."""
+    return sorted(route.methods or ())
 
 
 def declared_policies() -> dict[tuple[str, str], Policy]:
@@ -97,7 +102,7 @@ def declared_policies() -> dict[tuple[str, str], Policy]:
                 msg = f"{route!r} cannot declare a policy"
                 raise UndeclaredRoute(msg)
             policy = policy_of(route)
-            policies |= {(method, route.path): policy for method in sorted(route.methods)}
+            policies |= {(method, route.path): policy for method in methods_of(route)}
     return policies
 
 
@@ -123,7 +128,7 @@ class App:
 
 
 class Cors:
-    """Cross-origin rules of the config in force; they cover what is served to keys, never ``/-/``."""
+    """Cross-origin rules of the config in force; never for the admin API under ``/-/``."""
 
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app

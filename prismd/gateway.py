@@ -5,90 +5,25 @@ old and new. Counters, windows, health and connections live in ``Gateway``: a re
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from prismd.config.load import LoadedConfig
 from prismd.config.model import Config
 from prismd.kernel import clock
 from prismd.kernel.bus import Bus
-from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import TaskSet
-from prismd.metering.prices import PriceBook, PricedModel
 from prismd.metering.recorder import Recorder
-from prismd.policy.access import Network
 from prismd.policy.identity import KeyTable
 from prismd.policy.ratelimit import RateLimiter
-from prismd.routing.catalog import Catalog, Target
+from prismd.routing.catalog import Provider
 from prismd.routing.health import HealthBook
+from prismd.snapshot import Snapshot
 from prismd.store import keys as key_table
+from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.stores import Stores
-from prismd.wire.call import Call
-from prismd.wire.price import ModelFacts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """One configuration in force, and everything derived from it."""
-
-    config: Config
-    hash: str
-    source: Path | None
-    loaded_at_s: float
-    catalog: Catalog
-    prices: PriceBook
-    admin_token: bytes
-    allowed_hosts: frozenset[str] | None
-    """Host names that are served, lower case; None: every well-formed one."""
-    trusted_proxies: tuple[Network, ...]
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The largest body of an inference call."""
-        return self.config.server.max_request_body_size
-
-    @property
-    def stream_idle_timeout_s(self) -> float:
-        """How long a provider may be silent within a stream."""
-        return self.config.server.stream_idle_timeout
-
-    @property
-    def max_attempts(self) -> int:
-        """How many targets a call may try."""
-        failover = self.config.routing.failover
-        return failover.max_attempts if failover.enabled else 1
-
-    def failover_covers(self, error: UpstreamError) -> bool:
-        """Say whether the next target is tried after this failure."""
-        failover = self.config.routing.failover
-        if not failover.enabled:
-            return False
-        if isinstance(error, UpstreamTimeout):
-            return failover.on_timeout
-        status = error.upstream_status
-        return status is None or error.status in failover.on_status_codes or status in (401, 403)
-
-    def timeout_s(self, call: Call, provider_id: str) -> float:
-        """Return how long the caller waits: for the whole answer, or a stream's first event."""
-        if call.timeout_s is not None:
-            return call.timeout_s
-        by_model = self.config.routing.model_timeouts.get(call.request.model)
-        if by_model is not None:
-            return by_model
-        provider = self.config.providers.get(provider_id)
-        if provider is not None and provider.default_timeout is not None:
-            return provider.default_timeout
-        return self.config.server.default_request_timeout
-
-    def facts(self, public_name: str, target: Target) -> ModelFacts:
-        """Return price and context window of a model."""
-        provider = target.provider
-        return self.prices.facts(
-            public_name, PricedModel(provider.spec, target.model, provider.is_local)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +38,14 @@ class ConfigFault:
 class Gateway:
     """The state of one daemon process. Used from its event loop only."""
 
-    data_dir: Path
+    data_dir: DataDir
     stores: Stores
     pepper: bytes
     outbound: Outbound
     keys: KeyTable
     snapshot: Snapshot
+    started_with: Config
+    """The configuration of the start: what listens now was made from it."""
     read_config: Callable[[], LoadedConfig]
     """Reads the configuration afresh, with the flags and variables of this process."""
     limiter: RateLimiter = field(default_factory=RateLimiter)
@@ -132,10 +69,12 @@ class Gateway:
         """Put a snapshot in force for the calls to come."""
         self.snapshot = snapshot
 
-    def put_models(self, discovered: Mapping[str, tuple[str, ...]]) -> None:
-        """Add discovered models to the catalog in force."""
-        catalog = self.snapshot.catalog.with_models(discovered)
-        self.swap(replace(self.snapshot, catalog=catalog))
+    def put_models(self, provider: Provider, models: tuple[str, ...]) -> None:
+        """Add discovered models to the catalog in force, if the provider is still in it."""
+        catalog = self.snapshot.catalog
+        if catalog.providers.get(provider.id) is provider:
+            catalog = catalog.with_models({provider.id: models})
+            self.swap(replace(self.snapshot, catalog=catalog))
 
     def note_use(self, key_id: str, at_s: float) -> None:
         """Remember when a key was last used; ``save_use`` writes it down."""

@@ -1,7 +1,8 @@
 """The daemon's command line: ``prismd serve | check | init | migrate | detect | fake``.
 
-Exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 storage refused, 4 already running on this
-data directory. Each command imports what it needs when it runs, so that the others start fast.
+Exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 storage refused, 4 already running on
+this data directory. Each command imports what it needs when it runs, so that the others start
+fast.
 """
 
 import argparse
@@ -9,9 +10,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prismd import __version__
 from prismd.kernel.errors import AlreadyRunning, ConfigError, StorageRefused
+
+if TYPE_CHECKING:
+    from prismd.config.load import LoadedConfig
+    from prismd.store.datadir import DataDir
 
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
@@ -86,3 +92,100 @@ def _flags(args: argparse.Namespace) -> Mapping[tuple[str, ...], object]:
         ("server", "data_dir"): getattr(args, "data_dir", None),
     }
     return {path: value for path, value in given.items() if value is not None}
+
+
+def _serve(args: argparse.Namespace) -> int:
+    import uvloop  # noqa: PLC0415
+
+    from prismd import daemon  # noqa: PLC0415
+    from prismd.config.load import load  # noqa: PLC0415
+    from prismd.kernel import logs  # noqa: PLC0415
+
+    flags = _flags(args)
+
+    def read_config() -> "LoadedConfig":
+        loaded = load(args.config, overrides=flags)
+        logs.set_up(loaded.config.logging.level, loaded.config.logging.format)
+        return loaded
+
+    uvloop.run(daemon.run(read_config))
+    return EXIT_OK
+
+
+def _check(args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from prismd.config.load import load  # noqa: PLC0415
+    from prismd.kernel.outbound import Outbound  # noqa: PLC0415
+    from prismd.kernel.secret import ADMIN_PREFIX, new_token  # noqa: PLC0415
+    from prismd.snapshot import build  # noqa: PLC0415
+
+    async def check() -> None:
+        outbound = Outbound()
+        try:
+            # Whether ``init`` has been run is not a matter of the file.
+            build(loaded, outbound=outbound, own_admin_token=new_token(ADMIN_PREFIX))
+        finally:
+            await outbound.aclose()
+
+    loaded = load(args.file, overrides={})
+    asyncio.run(check())
+    print(f"{args.file}: ok ({loaded.hash[:12]})")
+    return EXIT_OK
+
+
+def _init(args: argparse.Namespace) -> int:
+    data_dir = _opened_data_dir(args)
+    data_dir.create()
+    token = data_dir.ensure_secrets()
+    print(f"data directory: {data_dir.path}")
+    print(f"master key:     {data_dir.master_key_file} (keep a copy in a safe place)")
+    print(f"admin token:    {data_dir.admin_token_file}")
+    if token is not None:
+        print(f"\n{token.reveal()}")
+    return EXIT_OK
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    from prismd.store.migrate import migrate, plan, shipped  # noqa: PLC0415
+
+    data_dir = _opened_data_dir(args)
+    data_dir.check()
+    lock = None if args.plan else data_dir.lock()
+    step = plan if args.plan else migrate
+    verb = "to apply" if args.plan else "applied"
+    for name, path in (("state", data_dir.state_db), ("traffic", data_dir.traffic_db)):
+        steps = step(path, shipped(name))
+        for one in steps:
+            print(f"{path.name}: {verb}: {one.name}")
+        if not steps:
+            print(f"{path.name}: up to date")
+    if lock is not None:
+        os.close(lock)
+    return EXIT_OK
+
+
+def _opened_data_dir(args: argparse.Namespace) -> "DataDir":
+    from prismd.config.load import load  # noqa: PLC0415
+    from prismd.store.datadir import DataDir  # noqa: PLC0415
+
+    return DataDir(load(None, overrides=_flags(args)).config.server.data_path())
+
+
+def _detect(args: argparse.Namespace) -> int:
+    import asyncio  # noqa: PLC0415
+
+    from prismd.providers.detect import detect  # noqa: PLC0415
+
+    skipped = () if args.skip_port is None else (args.skip_port,)
+    probe_local = not args.no_local
+    text = asyncio.run(detect(os.environ, probe_local=probe_local, skip_ports=skipped))
+    print(text, end="")
+    return EXIT_OK
+
+
+def _fake(args: argparse.Namespace) -> int:
+    from prismd.providers.fake.server import run  # noqa: PLC0415
+
+    run(args.host, args.port, args.record)
+    return EXIT_OK

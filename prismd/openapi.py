@@ -45,13 +45,20 @@ class HotRow(Protocol):
     """What is read of a hot route."""
 
     @property
-    def method(self) -> str: ...
+    def method(self) -> str:
+        """HTTP method."""
+
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """Exact path."""
+
     @property
-    def op(self) -> Op: ...
+    def op(self) -> Op:
+        """What it does."""
+
     @property
-    def request(self) -> type: ...
+    def request(self) -> type:
+        """The msgspec type of its body."""
 
 
 def document(

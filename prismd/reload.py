@@ -1,20 +1,18 @@
 """Put a configuration in force: one function for a changed file, SIGHUP and ``POST /-/reload``.
 
-Whole or not at all: the new snapshot is built completely before it is swapped in; a fault leaves the
-old one in force and is kept for ``GET /-/config``. Running calls end on the snapshot they began with.
+Whole or not at all: the new snapshot is built completely before it is swapped in; a fault leaves
+the old one in force and is kept for ``GET /-/config``. Running calls end on the snapshot they
+began with.
 """
 
 import asyncio
 import logging
-from pathlib import Path
 
-from watchfiles import awatch
-
-from prismd.config.load import load
 from prismd.config.model import needs_restart
-from prismd.gateway import ConfigFault, Gateway, build
+from prismd.gateway import ConfigFault, Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import ConfigError, UpstreamError
+from prismd.kernel.errors import ConfigError
+from prismd.snapshot import build
 
 log = logging.getLogger("prism.reload")
 
@@ -29,13 +27,19 @@ async def reload(gateway: Gateway) -> bool:
         old = gateway.snapshot
         try:
             loaded = await asyncio.to_thread(gateway.read_config)
-            snapshot = build(loaded, gateway.data_dir, gateway.outbound, before=old)
+            snapshot = build(
+                loaded,
+                outbound=gateway.outbound,
+                own_admin_token=gateway.data_dir.admin_token(),
+                before=old,
+            )
         except ConfigError as error:
             gateway.last_config_error = ConfigFault(clock.wall_s(), error.problems)
             gateway.bus.publish("config", {"action": "refused", "problems": error.problems})
-            log.error("configuration not changed: %s", "; ".join(error.problems))
+            log.warning("configuration not changed: %s", "; ".join(error.problems))
             raise
         gateway.last_config_error = None
+        gateway.needs_restart = needs_restart(gateway.started_with, snapshot.config)
         if snapshot.hash == old.hash:
             return False
         gateway.swap(snapshot)

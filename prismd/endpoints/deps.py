@@ -1,8 +1,8 @@
 """What rooms depend on: the gateway, and the policy that lets a caller in.
 
-Every FastAPI route has exactly one of ``public``, ``caller`` and ``admin`` among its dependencies;
-``app`` refuses to start with a route that has none. The decision belongs to the matched route, never
-to a path prefix.
+Every FastAPI route has exactly one of ``public``, ``caller`` and ``admin`` among its
+dependencies; ``app`` refuses to start with a route that has none. The decision belongs to the
+matched route, never to a path prefix.
 """
 
 from enum import StrEnum

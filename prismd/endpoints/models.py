@@ -1,4 +1,4 @@
-"""``GET /v1/models`` and ``/v1/models/{model}`` for key holders, ``GET /-/models`` for the operator."""
+"""``GET /v1/models`` and ``/v1/models/{model}`` for keys, ``GET /-/models`` for the operator."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -9,12 +9,12 @@ from pydantic import BaseModel
 
 from prismd.endpoints import deps
 from prismd.endpoints.replies import json_reply
-from prismd.gateway import Snapshot
 from prismd.kernel.errors import NotFound
 from prismd.kernel.jsonio import Raw
 from prismd.kernel.money import PicoUsd, format_per_million
 from prismd.policy.access import may_use_model, may_use_provider
 from prismd.routing.catalog import Target
+from prismd.snapshot import Snapshot
 from prismd.wire.call import Caller
 from prismd.wire.price import Price
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 from prismd.dialects.openai import chat_call, read_error, read_usage
 from prismd.dialects.openai_stream import OpenAIStream
-from prismd.gateway import Gateway, Snapshot
+from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
 from prismd.metering.trace import Trace
 from prismd.providers.base import UpstreamResponse
 from prismd.routing.plan import Attempt
+from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
@@ -96,7 +97,7 @@ async def _send(call: Call, target: Attempt) -> Whole | Begun:
     request = chat_call(call.request, path=target.endpoint.path, model=target.model)
     if provider.is_local:
         fake = tuple(item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS))
-        request = replace(request, headers=fake)
+        request = replace(request, headers=(("x-request-id", call.id), *fake))
     response = await provider.upstream.send(request)
     keep_open = False
     try:

@@ -11,14 +11,15 @@ from prismd.flow.attempt import Whole, attempt
 from prismd.flow.reply import Reply
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.stream import Relay
-from prismd.gateway import Gateway, Snapshot
+from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import PrismError, UpstreamError
-from prismd.kernel.money import format_usd
+from prismd.kernel.money import NanoUsd, format_usd
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
 from prismd.routing.plan import Attempt, plan
+from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
 from prismd.wire.usage import CallRecord
 
@@ -91,7 +92,7 @@ def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
 def _cost_headers(record: CallRecord) -> dict[str, str]:
     headers = {"x-prism-latency-ms": f"{record.latency_ms:.1f}"}
     if record.cost_nano_usd is not None:
-        headers["x-prism-cost"] = format_usd(record.cost_nano_usd)
+        headers["x-prism-cost"] = format_usd(NanoUsd(record.cost_nano_usd))
     return headers
 
 

@@ -1,14 +1,14 @@
 """The last stage: once per call, write down what happened and give back what was taken.
 
-Order: the usage row is durable first; then the slot is given back, and counters, health, trace and
-events hear of it. A call that reached no provider leaves a trace, but no usage row: refusals must not
-be able to fill the ledger.
+Order: the usage row is durable first; then the slot is given back, and counters, health, trace
+and events hear of it. A call that reached no provider leaves a trace, but no usage row: refusals
+must not be able to fill the ledger.
 """
 
 import logging
 from dataclasses import dataclass
 
-from prismd.gateway import Gateway, Snapshot
+from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
 from prismd.kernel.tasks import finish
@@ -16,7 +16,9 @@ from prismd.metering.prices import PricedModel, cost_of
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission
 from prismd.routing.plan import Attempt
-from prismd.store import requests, usage as usage_table
+from prismd.snapshot import Snapshot
+from prismd.store import requests
+from prismd.store import usage as usage_table
 from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
@@ -111,8 +113,10 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
+    stored = requests.StoredTrace(record, trace.stages, trace.attempts)
+
     def write(tx: Tx) -> None:
-        requests.insert(tx, record, trace.stages, trace.attempts)
+        requests.insert(tx, stored)
 
     try:
         gateway.stores.traffic.write_soon(write)

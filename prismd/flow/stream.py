@@ -1,11 +1,12 @@
-"""Relay a stream that has begun: the vendor's events as they come, then settle, then the end marker.
+"""Relay a stream that has begun: the vendor's events as they come, settle, the end marker.
 
-Invariant: the call is settled exactly once, whatever ends the stream, and the last bytes (``[DONE]``,
-or the error event) leave only after the settlement is durable. After an error there is no ``[DONE]``.
+Invariant: the call is settled exactly once, whatever ends the stream, and the last bytes
+(``[DONE]``, or the error event) leave only after the settlement is durable. After an error there
+is no ``[DONE]``.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from prismd.dialects.errors import error_event
 from prismd.flow.attempt import Begun
@@ -30,7 +31,7 @@ class Relay:
         self._is_settled = False
         self._events = self._run()
 
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the events that the client receives."""
         return self._events
 

@@ -1,8 +1,8 @@
 """What a request's head must look like. Pure functions over ASGI scopes; each raises or returns.
 
-Reasons are in the incidents elsewhere: a Host that changes the path an authorisation check sees, two
-values of a header of which two parsers take different ones, paths that mean another route once they
-are decoded a second time.
+Reasons are in the incidents elsewhere: a Host that changes the path an authorisation check sees,
+two values of a header of which two parsers take different ones, paths that mean another route
+once they are decoded a second time.
 """
 
 import re

@@ -1,8 +1,9 @@
 """The outermost ASGI layer: request id, head checks, and the last net under every error.
 
 Pure ASGI, one thin wrapper per request. Whatever happens below, the client gets an answer in the
-error shape with an ``x-request-id``, and the process goes on. Two entries of the scope are for those
-below: ``request_id``, and ``reply_headers``, which are put on the answer whatever it will be.
+error shape with an ``x-request-id``, and the process goes on. Two entries of the scope are for
+those below: ``request_id``, and ``reply_headers``, which are put on the answer whatever it will
+be.
 """
 
 import logging

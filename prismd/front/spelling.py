@@ -1,7 +1,7 @@
-"""Two spellings of our headers: ``x-prism-*``, and the later ``x-agentcc-*`` that some clients send.
+"""Two spellings of our headers: ``x-prism-*``, and the later ``x-agentcc-*`` of some clients.
 
-Below the front only ``x-prism-*`` exists. An answer repeats the later spelling only to a caller that
-used it.
+Below the front only ``x-prism-*`` exists. An answer repeats the later spelling only to a caller
+that used it.
 """
 
 RawHeaders = list[tuple[bytes, bytes]]

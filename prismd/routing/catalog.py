@@ -28,6 +28,16 @@ class Provider:
     is_local: bool
     """Whether it is reached over loopback, or in-process."""
 
+    def knowing(self, models: tuple[str, ...] | None) -> "Provider":
+        """Return the same provider with these models."""
+        return replace(self, models=models)
+
+    def serves(self, model: str) -> bool:
+        """Say whether it has, or may have, a model of this upstream name."""
+        mark = self.spec.settings_mark
+        name = model.partition(mark)[0] if mark else model
+        return self.models is None or name in self.models
+
     def public_name(self, model: str) -> str:
         """Return the name under which a model of this provider is listed."""
         return f"{self.id}/{model}" if self.spec.lists_prefixed else model
@@ -70,8 +80,7 @@ class Catalog:
         provider_id, slash, rest = name.partition("/")
         provider = self.providers.get(provider_id) if slash and rest else None
         if provider is not None:
-            has_it = provider.models is None or rest in provider.models
-            return (Target(provider, rest),) if has_it else ()
+            return (Target(provider, rest),) if provider.serves(rest) else ()
         unknown = [provider for provider in self.providers.values() if provider.models is None]
         return (Target(unknown[0], name),) if len(unknown) == 1 else ()
 
@@ -92,9 +101,7 @@ class Catalog:
     def with_models(self, discovered: Mapping[str, tuple[str, ...]]) -> "Catalog":
         """Return a catalog in which providers of unknown models have the discovered ones."""
         providers = [
-            replace(provider, models=discovered[provider.id])
-            if provider.id in discovered
-            else provider
+            provider.knowing(discovered.get(provider.id, provider.models))
             for provider in self.providers.values()
         ]
         return Catalog(providers, self.model_map)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 import msgspec
 
@@ -78,3 +79,25 @@ class KeyRecord:
     last_used_at_s: int | None = None
     version: int = 1
     """Rises with every change; the ETag of the key."""
+
+
+class KeyChanges(TypedDict, total=False):
+    """The fields of a ``KeyRecord`` that can be changed; those present are."""
+
+    name: str
+    status: KeyStatus
+    key_type: KeyType
+    owner: str | None
+    org_id: str | None
+    models: tuple[str, ...] | None
+    providers: tuple[str, ...] | None
+    metadata: Mapping[str, str]
+    credits_nano_usd: NanoUsd
+    rate_limit_rpm: int | None
+    rate_limit_tpm: int | None
+    max_concurrency: int | None
+    allowed_ips: tuple[str, ...] | None
+    allowed_tools: tuple[str, ...] | None
+    denied_tools: tuple[str, ...] | None
+    expires_at_s: int | None
+    budgets: tuple[Budget, ...]

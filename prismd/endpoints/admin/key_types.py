@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import (
     AwareDatetime,
@@ -19,7 +19,7 @@ from prismd.endpoints.replies import ListOf, time_text, usd
 from prismd.kernel.money import NanoUsd, parse_usd
 from prismd.policy.access import parse_networks
 from prismd.policy.identity import is_expired
-from prismd.wire.key import Budget, BudgetWindow, KeyRecord, KeyStatus, KeyType
+from prismd.wire.key import Budget, BudgetWindow, KeyChanges, KeyRecord, KeyStatus, KeyType
 
 MAX_NAME_CHARS = 200
 MAX_ITEMS = 1_000
@@ -28,7 +28,7 @@ MAX_ITEMS = 1_000
 def _dollars(value: object) -> NanoUsd:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         msg = "give dollars as a number, for example 2.5"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004  # pydantic turns it into an answer
     amount = parse_usd(str(value))
     if amount < 0:
         msg = "the amount must not be negative"
@@ -90,14 +90,10 @@ class KeyFields(BaseModel):
         parse_networks(tuple(value or ()))
         return value
 
-    def changes(self) -> dict[str, object]:
+    def changes(self) -> KeyChanges:
         """Return the given fields as ``KeyRecord`` has them; what is null is cleared."""
-        given: dict[str, object] = {}
-        for name in self.model_fields_set - {"credits"}:
-            value = getattr(self, name)
-            target, stored = _to_record(name, value)
-            given[target] = stored
-        return given
+        given = (_to_record(name, getattr(self, name)) for name in self.model_fields_set)
+        return cast("KeyChanges", dict(given))
 
 
 def _to_record(name: str, value: object) -> tuple[str, object]:
@@ -106,6 +102,8 @@ def _to_record(name: str, value: object) -> tuple[str, object]:
     if name == "budgets":
         items = value if isinstance(value, list) else []
         return name, tuple(item.to_wire() for item in items if isinstance(item, BudgetInput))
+    if name == "credits":
+        return "credits_nano_usd", value or NanoUsd(0)
     if name == "metadata":
         return name, value or {}
     if name == "key_type":
@@ -118,7 +116,7 @@ class KeyCreate(KeyFields):
 
     name: Text
     credits: Dollars | None = None
-    """Prepaid credits to begin with; makes the key ``managed`` unless ``key_type`` says otherwise."""
+    """Prepaid credits to begin with; the key becomes ``managed``."""
 
 
 class KeyUpdate(KeyFields):

@@ -28,7 +28,7 @@ from prismd.kernel.money import NanoUsd
 from prismd.kernel.secret import KEY_PREFIX, digest, display, new_token
 from prismd.store import keys as key_table
 from prismd.store.db import Tx
-from prismd.wire.key import KeyRecord, KeyStatus, KeyType
+from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
 
 room = APIRouter(prefix="/-/keys", tags=["keys"], dependencies=[Depends(deps.admin)])
 
@@ -42,7 +42,7 @@ async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
     changes = body.changes()
     if body.credits is not None:
         changes.setdefault("key_type", KeyType.MANAGED)
-        if changes["key_type"] is not KeyType.MANAGED:
+        if changes.get("key_type") is not KeyType.MANAGED:
             msg = "Only a managed key has credits. Leave key_type out, or set it to 'managed'."
             raise InvalidRequest(msg, code="not_managed", param="credits")
     record = replace(
@@ -52,7 +52,6 @@ async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
             prefix=display(secret),
             name=body.name,
             metadata={},
-            credits_nano_usd=body.credits or NanoUsd(0),
             created_at_s=now_s,
             updated_at_s=now_s,
         ),
@@ -70,6 +69,7 @@ async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
 @room.get("", response_model=KeyList)
 async def list_keys(
     gateway: deps.TheGateway,
+    *,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     after: str | None = None,
     status: KeyStatus | None = None,

@@ -1,0 +1,137 @@
+"""The ``providers`` section: which vendors are behind the gateway.
+
+Which words ``type`` may be and whether ``base_url`` fits is known to ``providers/``, not here.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+
+from prismd.config.secrets import READ_REFERENCE, SecretField, SecretRef, parse_if_reference
+from prismd.config.section import Section
+from prismd.config.unavailable import API_FORMATS
+from prismd.config.values import Duration, Name, Switch
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_CREDENTIAL_HEADER = re.compile(
+    r"(?:^|[-_])(?:api-?key|key|token|secret|password|cookie|credentials?)$"
+)
+_OUR_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that the gateway writes itself, or that would change how a message is read."""
+
+
+def _provider_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        msg = "must be a provider id: small letters, digits, - and _, at most 64"
+        raise ValueError(msg)
+    return value
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        msg = "is not a header name"
+        raise ValueError(msg)
+    if value.lower() in _OUR_HEADERS:
+        hint = ": give the credential as api_key" if value.lower() == "authorization" else ""
+        msg = f"must not be set here, because the gateway writes that header itself{hint}"
+        raise ValueError(msg)
+    return value
+
+
+def _header_value(value: object) -> object:
+    value = parse_if_reference(value)
+    if isinstance(value, SecretRef):
+        return value
+    if not isinstance(value, str):
+        msg = "must be text (put it in quotes), or a reference: env:NAME, or file:/path"
+        raise ValueError(msg)  # noqa: TRY004  # pydantic reports a ValueError at its setting
+    if not (value.isascii() and value.isprintable()):
+        msg = "must be printable ASCII on one line"
+        raise ValueError(msg)
+    return value
+
+
+def _api_format(value: object) -> object:
+    if value in API_FORMATS:
+        msg = f"{value} is not available in this version; vendors are reached in the openai format"
+        raise ValueError(msg)
+    return value
+
+
+def _once_each(models: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if models is not None and len(set(models)) < len(models):
+        msg = "must name each model once"
+        raise ValueError(msg)
+    return models
+
+
+def _check_headers(headers: Mapping[str, str | SecretRef]) -> Mapping[str, str | SecretRef]:
+    """Refuse two spellings of one name, and a literal where the name says that it is a secret."""
+    seen: set[str] = set()
+    for name, value in headers.items():
+        if name.lower() in seen:
+            msg = f'holds "{name}" twice: the case of letters does not make another header'
+            raise ValueError(msg)
+        seen.add(name.lower())
+        if isinstance(value, str) and _CREDENTIAL_HEADER.search(name.lower()):
+            msg = (
+                f'holds a literal value of "{name}", which looks like a credential: '
+                "write env:NAME, or file:/path"
+            )
+            raise ValueError(msg)
+    return headers
+
+
+ProviderId = Annotated[str, AfterValidator(_provider_id)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str | SecretField, BeforeValidator(_header_value)]
+
+
+class ProviderConfig(Section):
+    """One vendor account or self-hosted server."""
+
+    type: Name = "openai"
+    """Vendor, such as openai, groq, ollama or fake. It brings base URL, authentication and prices;
+    openai with a base_url of your own is any server that speaks OpenAI's API."""
+
+    api_format: Annotated[Literal["openai"], BeforeValidator(_api_format)] = "openai"
+    """Wire format that the vendor speaks; only openai in this version."""
+
+    base_url: Name | None = None
+    """Where its API is; without it, the vendor's own. ``/v1`` is added if there is no path."""
+
+    api_key: Annotated[SecretField | None, READ_REFERENCE] = None
+    """Credential, as a reference: ``env:NAME`` or ``file:/path``."""
+
+    models: Annotated[tuple[Name, ...] | None, AfterValidator(_once_each)] = None
+    """Model names there; without it, the vendor is asked."""
+
+    auto_discover: Switch | None = None
+    """Whether to ask the vendor for its models; without it, only if no models are listed."""
+
+    headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_check_headers)] = {}
+    """Further headers of each call: text, or a reference to a secret."""
+
+    default_timeout: Duration | None = None
+    """In place of server.default_request_timeout, for this provider."""

@@ -1,0 +1,107 @@
+"""The ``server`` section: where the daemon listens, and how long and how much it takes."""
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+from platformdirs import user_data_path
+from pydantic import AfterValidator, Field
+
+from prismd.config.section import Section
+from prismd.config.values import AbsolutePath, Duration, Size, Whole
+
+_HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_-]+)*")
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def _listen_host(value: str) -> str:
+    try:
+        ip_address(value)
+    except ValueError:
+        if not _HOST_NAME.fullmatch(value.lower()):
+            msg = "must be an IP address or a host name, without port or brackets"
+            raise ValueError(msg) from None
+    return value
+
+
+def _served_host(value: str) -> str:
+    """Write a name as it stands in a Host header: lower case, IPv6 in brackets."""
+    name = value.lower()
+    try:
+        address = ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        if not _HOST_NAME.fullmatch(name):
+            msg = "must be a host name or an IP address, without port or wildcard"
+            raise ValueError(msg) from None
+        return name
+    return f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004  # IPv6
+
+
+class TlsConfig(Section):
+    """A certificate: with it, the daemon speaks https only."""
+
+    cert_file: AbsolutePath
+    """PEM file with the certificate, then its intermediates."""
+
+    key_file: AbsolutePath
+    """PEM file with the private key, readable by the daemon only."""
+
+
+class ServerConfig(Section):
+    """Where the daemon listens, and how long and how much it takes."""
+
+    host: Annotated[str, AfterValidator(_listen_host)] = "127.0.0.1"
+    """Address to listen on. Beyond loopback, ``/-/`` needs TLS or admin.allow_remote."""
+
+    port: Annotated[Whole, Field(ge=0, le=65535)] = 8080
+    """Port to listen on; 0 takes a free one."""
+
+    data_dir: AbsolutePath | None = None
+    """Directory of all state; without it, the user's data directory of this system."""
+
+    allowed_hosts: (
+        Annotated[
+            tuple[Annotated[str, AfterValidator(_served_host)], ...],
+            Field(min_length=1),
+        ]
+        | None
+    ) = None
+    """Names that a Host header may hold, without port. Without it, the loopback names when
+    listening on loopback, and every well-formed name otherwise."""
+
+    max_request_body_size: Size = 20 * 1024 * 1024
+    """Largest body of a request: bytes, or text such as 20MiB."""
+
+    default_request_timeout: Duration = 60.0
+    """How long a caller waits for a whole answer, or for the first byte of a stream."""
+
+    stream_idle_timeout: Duration = 120.0
+    """How long a provider may be silent within a stream."""
+
+    shutdown_timeout: Duration = 30.0
+    """How long running calls may take to end when the daemon is stopped."""
+
+    tls: TlsConfig | None = None
+    """Certificate and key; without it, the daemon speaks http."""
+
+    def data_path(self) -> Path:
+        """Return the directory of all state: the configured one, else the user's."""
+        return self.data_dir or user_data_path("prism")
+
+    def served_hosts(self) -> frozenset[str] | None:
+        """Return the names that a Host header may hold, lower case; None: every well-formed one."""
+        if self.allowed_hosts is not None:
+            return frozenset(self.allowed_hosts)
+        if not _is_loopback(self.host):
+            return None
+        return _LOOPBACK_NAMES | {_served_host(self.host)}
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,223 @@
+"""Run the daemon: open everything in order, serve, watch, and close everything in order.
+
+Signals: TERM and INT stop it (a second one cuts what still runs), HUP reloads the configuration.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from watchfiles import awatch
+
+from prismd import __version__, app
+from prismd.config.load import LoadedConfig
+from prismd.front.protocol import PrismHttpProtocol
+from prismd.gateway import Gateway
+from prismd.kernel import clock
+from prismd.kernel.errors import ConfigError, UpstreamError
+from prismd.kernel.outbound import Outbound
+from prismd.kernel.tasks import every
+from prismd.metering import prices
+from prismd.metering.tick import tick
+from prismd.policy.identity import KeyTable
+from prismd.reload import reload
+from prismd.snapshot import build
+from prismd.store import keys as key_table
+from prismd.store import requests as request_table
+from prismd.store.datadir import DataDir
+from prismd.store.db import Tx
+from prismd.store.secrets import load_or_make_pepper
+from prismd.store.stores import Stores
+
+log = logging.getLogger("prism")
+
+TICK_S = 1.0
+SAVE_USE_S = 5.0
+DISCOVER_S = 60.0
+PRUNE_S = 3_600.0
+TRACES_KEPT_S = 7 * 86_400.0
+BACKLOG = 2_048
+
+
+async def run(read_config: Callable[[], LoadedConfig]) -> None:
+    """Serve until a signal says stop.
+
+    Raises:
+        ConfigError: the configuration cannot be put in force, or the port is taken.
+        StorageRefused, AlreadyRunning: the data directory cannot be used.
+    """
+    loaded = read_config()
+    data_dir = DataDir(loaded.config.server.data_path())
+    stores = await Stores.open(data_dir)
+    outbound = Outbound()
+    try:
+        gateway = await _gateway(read_config, loaded, data_dir, stores, outbound)
+        try:
+            await _serve(gateway)
+        finally:
+            await gateway.tasks.stop()
+            with contextlib.suppress(Exception):
+                await gateway.save_use()
+    finally:
+        await outbound.aclose()
+        await stores.aclose()
+
+
+async def _gateway(
+    read_config: Callable[[], LoadedConfig],
+    loaded: LoadedConfig,
+    data_dir: DataDir,
+    stores: Stores,
+    outbound: Outbound,
+) -> Gateway:
+    snapshot = build(loaded, outbound=outbound, own_admin_token=data_dir.admin_token())
+    return Gateway(
+        data_dir=data_dir,
+        stores=stores,
+        pepper=await load_or_make_pepper(stores.state, data_dir.master_key()),
+        outbound=outbound,
+        keys=KeyTable(await key_table.load_all(stores.state)),
+        snapshot=snapshot,
+        started_with=loaded.config,
+        read_config=read_config,
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: ours drains first."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(gateway: Gateway) -> None:
+    config = gateway.snapshot.config.server
+    listener = _listen(config.host, config.port)
+    server = _Server(
+        uvicorn.Config(
+            app.build(gateway),
+            http=PrismHttpProtocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=int(config.shutdown_timeout),
+            ssl_certfile=config.tls.cert_file if config.tls else None,
+            ssl_keyfile=config.tls.key_file if config.tls else None,
+        )
+    )
+    _handle_signals(gateway, server)
+    _start_background(gateway)
+    scheme = "https" if config.tls else "http"
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
+    await server.serve(sockets=[listener])
+    log.info("prismd has stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        msg = f"cannot listen on {host}:{port}: {error.strerror}"
+        raise ConfigError([msg]) from None
+    listener.setblocking(False)  # noqa: FBT003  # the standard library's own signature
+    return listener
+
+
+def _handle_signals(gateway: Gateway, server: uvicorn.Server) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if gateway.is_draining:
+            server.force_exit = True
+        gateway.is_draining = True
+        gateway.bus.close()
+        server.should_exit = True
+
+    async def try_reload() -> None:
+        with contextlib.suppress(ConfigError):  # told in the log, on the bus and in /-/config
+            await reload(gateway)
+
+    def hang_up() -> None:
+        gateway.tasks.spawn(try_reload(), name="reload")
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+
+
+def _start_background(gateway: Gateway) -> None:
+    spawn = gateway.tasks.spawn
+    spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
+    spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
+    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune-traces")
+    spawn(_discover(gateway), name="discover")
+    spawn(_warm(), name="warm-prices")
+    if gateway.snapshot.source is not None:
+        spawn(_watch(gateway, gateway.snapshot.source), name="watch-config")
+
+
+async def _tick(gateway: Gateway) -> None:
+    if gateway.bus.has_viewers:
+        uptime_s = clock.wall_s() - gateway.started_at_s
+        body = tick(gateway.recorder, running=gateway.limiter.running(), uptime_s=uptime_s)
+        gateway.bus.publish("tick", body)
+
+
+async def _prune(gateway: Gateway) -> None:
+    def write(tx: Tx) -> int:
+        return request_table.prune(tx, clock.wall_s() - TRACES_KEPT_S)
+
+    await gateway.stores.traffic.write(write)
+
+
+async def _warm() -> None:
+    await asyncio.to_thread(prices.warm)
+
+
+async def _discover(gateway: Gateway) -> None:
+    """Ask providers of unknown models for them, now and again each minute."""
+    while True:
+        catalog, config = gateway.snapshot.catalog, gateway.snapshot.config
+        for provider in catalog.providers.values():
+            if provider.models is not None:
+                continue
+            if config.providers[provider.id].auto_discover is False:
+                continue
+            try:
+                models = tuple(await provider.upstream.list_models())
+            except UpstreamError as error:
+                log.warning("cannot list the models of %s: %s", provider.id, error.message)
+            else:
+                gateway.put_models(provider, models)
+        await asyncio.sleep(DISCOVER_S)
+
+
+async def _watch(gateway: Gateway, source: Path) -> None:
+    """Reload when the configuration file changes, also when an editor replaces it."""
+    is_folder = await asyncio.to_thread(source.is_dir)
+    folder = source if is_folder else source.parent
+
+    def is_config(_: object, path: str) -> bool:
+        return is_folder or Path(path) == source
+
+    async for _ in awatch(folder, watch_filter=is_config, recursive=False):
+        with contextlib.suppress(ConfigError):  # told in the log, on the bus and in /-/config
+            await reload(gateway)

@@ -1,0 +1,105 @@
+"""``GET /-/requests/{id}``: why a call was decided as it was. No prompt text is stored."""
+
+from decimal import Decimal
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import AwareDatetime, BaseModel, JsonValue
+
+from prismd.endpoints import deps
+from prismd.endpoints.replies import json_reply, time_text, usd
+from prismd.kernel.errors import NotFound
+from prismd.store import requests as request_table
+
+room = APIRouter(tags=["requests"], dependencies=[Depends(deps.admin)])
+
+
+class TokenUsage(BaseModel):
+    """Tokens of a call."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    reasoning_tokens: int
+    is_estimated: bool
+
+
+class AttemptObject(BaseModel):
+    """One try at a provider."""
+
+    provider: str
+    model: str
+    status: int | None
+    """What the provider answered; null when it did not."""
+    outcome: str
+    """``ok``, or the error code."""
+
+
+class StageObject(BaseModel):
+    """One stage of the corridor: how long it took, and what it decided."""
+
+    stage: str
+    ms: float
+    detail: dict[str, JsonValue]
+
+
+class RequestObject(BaseModel):
+    """The decision trace of a call."""
+
+    id: str
+    object: Literal["request"]
+    created_at: AwareDatetime
+    key_id: str
+    owner: str | None
+    org_id: str | None
+    op: str
+    model: str
+    provider: str | None
+    upstream_model: str | None
+    status: int
+    error_code: str | None
+    is_stream: bool
+    is_complete: bool
+    usage: TokenUsage
+    cost: Decimal | None
+    cost_nano_usd: int | None
+    price_source: str | None
+    latency_ms: float
+    first_byte_ms: float | None
+    attempts: list[AttemptObject]
+    stages: list[StageObject]
+
+
+@room.get("/-/requests/{request_id}", response_model=RequestObject)
+async def get_request(request_id: str, gateway: deps.TheGateway) -> Response:
+    """Show the decision trace of a call."""
+    trace = await request_table.get(gateway.stores.traffic, request_id)
+    if trace is None:
+        msg = f"There is no trace of '{request_id}'. Traces are kept for a limited time."
+        raise NotFound(msg, code="request_not_found", param="request_id")
+    call = trace.call
+    return json_reply(
+        {
+            "id": call.request_id,
+            "object": "request",
+            "created_at": time_text(call.ts_s),
+            "key_id": call.key_id,
+            "owner": call.owner,
+            "org_id": call.org_id,
+            "op": call.op,
+            "model": call.model,
+            "provider": call.provider,
+            "upstream_model": call.upstream_model,
+            "status": call.status,
+            "error_code": call.error_code,
+            "is_stream": call.is_stream,
+            "is_complete": call.is_complete,
+            "usage": call.usage,
+            **usd("cost", call.cost_nano_usd),
+            "price_source": call.price_source,
+            "latency_ms": call.latency_ms,
+            "first_byte_ms": call.first_byte_ms,
+            "attempts": trace.attempts,
+            "stages": trace.stages,
+        }
+    )

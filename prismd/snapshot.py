@@ -1,0 +1,256 @@
+"""One configuration in force: ``build`` checks what it *means* and makes a ``Snapshot``.
+
+Does this vendor exist, is this secret there, does this name lead anywhere? All faults are collected
+and told with their lines. Nothing is opened and nobody is called here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from prismd.config.load import LoadedConfig
+from prismd.config.model import Config
+from prismd.config.problem import ConfigPath, ConfigProblem
+from prismd.config.providers import ProviderConfig
+from prismd.config.secrets import SecretRef, resolve
+from prismd.kernel import clock
+from prismd.kernel.errors import ConfigError, UpstreamError, UpstreamTimeout
+from prismd.kernel.money import pico_per_token
+from prismd.kernel.outbound import Outbound
+from prismd.kernel.secret import Secret
+from prismd.metering.prices import PriceBook, PricedModel
+from prismd.policy.access import Network, parse_networks
+from prismd.providers import fake
+from prismd.providers.base import AuthKind, ProviderSpec, Upstream
+from prismd.providers.registry import by_type, nearest_type, type_names
+from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.routing.catalog import Catalog, Provider, Target
+from prismd.wire.call import Call
+from prismd.wire.price import ModelFacts, Price, Rates
+
+UPSTREAM_TIMEOUT_S = 3_600.0
+"""The sender's own limit; the corridor's deadlines are shorter and come first."""
+
+MIN_ADMIN_TOKEN_CHARS = 32
+
+_CREDENTIAL_REFUSED = frozenset({401, 403})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One configuration in force, and everything derived from it."""
+
+    config: Config
+    hash: str
+    source: Path | None
+    loaded_at_s: float
+    catalog: Catalog
+    prices: PriceBook
+    admin_token: bytes
+    allowed_hosts: frozenset[str] | None
+    """Host names that are served, lower case; None: every well-formed one."""
+    trusted_proxies: tuple[Network, ...]
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body of an inference call."""
+        return self.config.server.max_request_body_size
+
+    @property
+    def stream_idle_timeout_s(self) -> float:
+        """How long a provider may be silent within a stream."""
+        return self.config.server.stream_idle_timeout
+
+    @property
+    def max_attempts(self) -> int:
+        """How many targets a call may try."""
+        failover = self.config.routing.failover
+        return failover.max_attempts if failover.enabled else 1
+
+    def failover_covers(self, error: UpstreamError) -> bool:
+        """Say whether the next target is tried after this failure."""
+        failover = self.config.routing.failover
+        if not failover.enabled:
+            return False
+        if isinstance(error, UpstreamTimeout):
+            return failover.on_timeout
+        status = error.upstream_status
+        return status is None or status in _CREDENTIAL_REFUSED or status in failover.on_status_codes
+
+    def timeout_s(self, call: Call, provider_id: str) -> float:
+        """Return how long the caller waits: for the whole answer, or a stream's first event."""
+        if call.timeout_s is not None:
+            return call.timeout_s
+        by_model = self.config.routing.model_timeouts.get(call.request.model)
+        if by_model is not None:
+            return by_model
+        of_provider = self.config.providers[provider_id].default_timeout
+        return of_provider or self.config.server.default_request_timeout
+
+    def facts(self, public_name: str, target: Target) -> ModelFacts:
+        """Return price and context window of a model."""
+        provider = target.provider
+        return self.prices.facts(
+            public_name, PricedModel(provider.spec, target.model, provider.is_local)
+        )
+
+
+def build(
+    loaded: LoadedConfig,
+    *,
+    outbound: Outbound,
+    own_admin_token: Secret | None,
+    before: Snapshot | None = None,
+) -> Snapshot:
+    """Make the snapshot of a configuration.
+
+    Args:
+        loaded: The configuration, with its lines.
+        outbound: The connection pool that all providers share.
+        own_admin_token: What ``prismd init`` wrote, used when the config names no other.
+        before: The snapshot in force; what it has discovered is kept.
+
+    Raises:
+        ConfigError: with every fault, and its line where it has one.
+    """
+    config = loaded.config
+    faults = _Faults()
+    providers = []
+    for provider_id, section in config.providers.items():
+        with faults.collected():
+            provider = _provider(provider_id, section, config, outbound)
+            providers.append(_with_known_models(provider, before))
+    for name, where in config.model_map.items():
+        with faults.collected():
+            _check_mapping(name, where, config)
+    admin_token = None
+    with faults.collected():
+        admin_token = _admin_token(config, own_admin_token)
+    if faults.found or admin_token is None:
+        lines = [line for fault in faults.found for line in loaded.explain(fault).problems]
+        raise ConfigError(lines or ["there is no admin token: run prismd init, or set admin.token"])
+    return Snapshot(
+        config=config,
+        hash=loaded.hash,
+        source=loaded.source,
+        loaded_at_s=clock.wall_s(),
+        catalog=Catalog(providers, config.model_map),
+        prices=PriceBook(_own_prices(config)),
+        admin_token=admin_token.reveal().encode(),
+        allowed_hosts=config.server.served_hosts(),
+        trusted_proxies=parse_networks(tuple(config.ip_acl.trusted_proxies)),
+    )
+
+
+class _Faults:
+    def __init__(self) -> None:
+        self.found: list[ConfigProblem] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigProblem as problem:
+            self.found.append(problem)
+
+
+def _provider(
+    provider_id: str, section: ProviderConfig, config: Config, outbound: Outbound
+) -> Provider:
+    path: ConfigPath = ("providers", provider_id)
+    spec = by_type(section.type)
+    if spec is None:
+        near = nearest_type(section.type)
+        hint = f'did you mean "{near}"?' if near else f"known: {', '.join(type_names())}"
+        msg = f"providers.{provider_id}.type is no vendor that is known here; {hint}"
+        raise ConfigProblem((*path, "type"), msg)
+    models = tuple(section.models) if section.models is not None else None
+    if spec is fake.SPEC and section.base_url is None:
+        known = models or tuple(fake.MODELS)
+        upstream: Upstream = fake.FakeUpstream(provider_id=provider_id)
+        return Provider(provider_id, spec, None, upstream, known, is_local=True)
+    try:
+        base_url = resolve_base_url(spec, section.base_url)
+    except ValueError as error:
+        raise ConfigProblem(path, f"providers.{provider_id}: {error}") from None
+    upstream = HttpUpstream(
+        spec,
+        provider_id=provider_id,
+        base_url=section.base_url,
+        credential=_credential(path, spec, section),
+        headers=_headers(path, section),
+        timeout_s=UPSTREAM_TIMEOUT_S,
+        idle_timeout_s=config.server.stream_idle_timeout,
+        outbound=outbound,
+    )
+    return Provider(provider_id, spec, base_url, upstream, models, is_local=_is_loopback(base_url))
+
+
+def _credential(path: ConfigPath, spec: ProviderSpec, section: ProviderConfig) -> Secret | None:
+    if section.api_key is not None:
+        return resolve(section.api_key, (*path, "api_key"))
+    if spec.auth is AuthKind.NONE or section.base_url is not None:
+        return None
+    usual = spec.api_key_env[0] if spec.api_key_env else "NAME"
+    if spec.api_key_env:
+        msg = f"providers.{path[1]} needs an api_key, for example env:{usual}"
+        raise ConfigProblem(path, msg)
+    return None
+
+
+def _headers(path: ConfigPath, section: ProviderConfig) -> dict[str, str]:
+    return {
+        name: resolve(value, (*path, "headers", name)).reveal()
+        if isinstance(value, SecretRef)
+        else value
+        for name, value in section.headers.items()
+    }
+
+
+def _is_loopback(base_url: str) -> bool:
+    host = urlsplit(base_url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _with_known_models(provider: Provider, before: Snapshot | None) -> Provider:
+    """Keep what was discovered of the same provider at the same address."""
+    old = before.catalog.providers.get(provider.id) if before else None
+    if provider.models is None and old is not None and old.base_url == provider.base_url:
+        return provider.knowing(old.models)
+    return provider
+
+
+def _check_mapping(name: str, where: str, config: Config) -> None:
+    provider_id = where.partition("/")[0]
+    if provider_id not in config.providers:
+        msg = f'model_map.{name} names the provider "{provider_id}", which is not configured'
+        raise ConfigProblem(("model_map", name), msg)
+
+
+def _admin_token(config: Config, own: Secret | None) -> Secret | None:
+    if config.admin.token is None:
+        return own
+    token = resolve(config.admin.token, ("admin", "token"))
+    if len(token.reveal()) < MIN_ADMIN_TOKEN_CHARS:
+        msg = f"admin.token must have at least {MIN_ADMIN_TOKEN_CHARS} characters"
+        raise ConfigProblem(("admin", "token"), msg)
+    return token
+
+
+def _own_prices(config: Config) -> dict[str, Price]:
+    prices = {}
+    for model, pricing in config.cost_tracking.custom_pricing.items():
+        cached = pricing.cached_input_per_mtok
+        rates = Rates(
+            input=pico_per_token(pricing.input_per_mtok),
+            cached_input=pico_per_token(pricing.input_per_mtok if cached is None else cached),
+            output=pico_per_token(pricing.output_per_mtok),
+        )
+        prices[model] = Price(rates, source="config")
+    return prices

@@ -1,0 +1,153 @@
+"""The data directory: its files, their permissions, and the lock that only one daemon holds.
+
+state.db      keys, usage: everything that must not be lost
+traffic.db    decision traces: may be deleted
+admin-token   the operator's credential (unless the config names another)
+master.key    32 bytes that seal the secrets in state.db
+prismd.lock   held by the running daemon; contains its pid
+"""
+
+import fcntl
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from prismd.kernel.errors import AlreadyRunning, StorageRefused
+from prismd.kernel.secret import ADMIN_PREFIX, KEY_BYTES, Secret, new_token
+
+_OTHERS = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """Where everything lives. Files are 0600, the directory 0700."""
+
+    path: Path
+
+    @property
+    def state_db(self) -> Path:
+        """The database of what must not be lost."""
+        return self.path / "state.db"
+
+    @property
+    def traffic_db(self) -> Path:
+        """The database of what may be lost."""
+        return self.path / "traffic.db"
+
+    @property
+    def admin_token_file(self) -> Path:
+        """The admin token, one line."""
+        return self.path / "admin-token"
+
+    @property
+    def master_key_file(self) -> Path:
+        """The key-encryption key, 32 raw bytes."""
+        return self.path / "master.key"
+
+    @property
+    def lock_file(self) -> Path:
+        """The lock of the running daemon."""
+        return self.path / "prismd.lock"
+
+    def create(self) -> None:
+        """Make the directory if it is missing, and check what is there.
+
+        Raises:
+            StorageRefused: it cannot be made, or others may read it.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"cannot make the data directory {self.path}: {error.strerror}"
+            raise StorageRefused(msg) from None
+        self.check()
+
+    def check(self) -> None:
+        """Refuse a directory or files that other users may read.
+
+        Raises:
+            StorageRefused: naming the first one, and the command that mends it.
+        """
+        if not self.path.is_dir():
+            msg = f"{self.path} is no directory"
+            raise StorageRefused(msg)
+        secret_files = (
+            self.state_db,
+            self.traffic_db,
+            self.admin_token_file,
+            self.master_key_file,
+        )
+        for path, mode in [(self.path, "700"), *((file, "600") for file in secret_files)]:
+            if path.exists() and path.stat().st_mode & _OTHERS:
+                msg = f"{path} may be read by other users; run: chmod {mode} {path}"
+                raise StorageRefused(msg)
+
+    def ensure_secrets(self) -> Secret | None:
+        """Make the master key and the admin token where they are missing.
+
+        Returns the admin token if it was made now: the only time to show it.
+        """
+        if not self.master_key_file.exists():
+            _write_new(self.master_key_file, secrets.token_bytes(KEY_BYTES))
+        if self.admin_token_file.exists():
+            return None
+        token = new_token(ADMIN_PREFIX)
+        _write_new(self.admin_token_file, token.reveal().encode() + b"\n")
+        return token
+
+    def admin_token(self) -> Secret | None:
+        """Return the admin token that ``init`` wrote, if there is one."""
+        if not self.admin_token_file.exists():
+            return None
+        return Secret(self.admin_token_file.read_text("utf-8").strip())
+
+    def master_key(self) -> bytes:
+        """Return the key-encryption key.
+
+        Raises:
+            StorageRefused: missing, or not 32 bytes.
+        """
+        try:
+            key = self.master_key_file.read_bytes()
+        except OSError:
+            msg = f"{self.master_key_file} is missing; run: prismd init --data-dir {self.path}"
+            raise StorageRefused(msg) from None
+        if len(key) != KEY_BYTES:
+            msg = f"{self.master_key_file} does not hold {KEY_BYTES} bytes; put back the right one"
+            raise StorageRefused(msg)
+        return key
+
+    def lock(self) -> int:
+        """Take the lock; it is held until the returned descriptor is closed or the process ends.
+
+        Raises:
+            AlreadyRunning: another daemon holds it.
+        """
+        descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            msg = f"another prismd (pid {holder}) already runs on {self.path}"
+            raise AlreadyRunning(msg) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, for this user only."""
+    draft = path.with_name(f".{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

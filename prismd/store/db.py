@@ -1,0 +1,61 @@
+"""The port to a database: reads on their own connections, writes as closures on the one writer.
+
+SQL is literal text with named parameters. A closure given to ``write`` runs in a transaction on the
+writer's thread: it must touch nothing but its ``Tx`` and what it has captured.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+Value = str | int | float | bytes | None
+Params = Mapping[str, Value]
+Row = Mapping[str, Value]
+"""One row, by column name."""
+
+
+class Tx(Protocol):
+    """What a write closure may do."""
+
+    def execute(self, sql: str, params: Params) -> int:
+        """Run one statement; return how many rows it changed."""
+        ...
+
+    def row(self, sql: str, params: Params) -> Row | None:
+        """Return the first row of a query."""
+        ...
+
+
+class Database(Protocol):
+    """One database."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether writes are still accepted."""
+        ...
+
+    async def rows(self, sql: str, params: Params) -> list[Row]:
+        """Return all rows of a query."""
+        ...
+
+    async def row(self, sql: str, params: Params) -> Row | None:
+        """Return the first row of a query."""
+        ...
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run a closure in a transaction; when this returns, its effect is durable.
+
+        Raises:
+            Overloaded: too many writes are waiting. StorageFailed: the disk refused; nothing of
+            this closure is in the database.
+        """
+        ...
+
+    def write_soon(self, work: Callable[[Tx], None]) -> None:
+        """Queue a closure without waiting for it; raises like ``write``."""
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is queued, checkpoint, close."""
+        ...

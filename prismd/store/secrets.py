@@ -1,0 +1,39 @@
+"""The ``sealed_secrets`` table: what is encrypted under the master key."""
+
+import secrets
+
+from prismd.kernel.errors import StorageRefused
+from prismd.kernel.secret import KEY_BYTES, seal, unseal
+from prismd.store.db import Database, Tx
+
+_PEPPER = "pepper"
+_WHERE = "sealed_secrets|pepper|value"
+
+
+async def load_or_make_pepper(db: Database, master_key: bytes) -> bytes:
+    """Return the pepper under which keys are hashed; make and seal one on first use.
+
+    Raises:
+        StorageRefused: it was sealed under another master key.
+    """
+    row = await db.row("SELECT value FROM sealed_secrets WHERE name = :name", {"name": _PEPPER})
+    if row is not None:
+        try:
+            return unseal(master_key, bytes(row["value"]), where=_WHERE)  # type: ignore[arg-type]
+        except ValueError:
+            msg = (
+                "the file master.key does not belong to this data directory: it cannot open the "
+                "database's secrets; put back the right one"
+            )
+            raise StorageRefused(msg) from None
+    pepper = secrets.token_bytes(KEY_BYTES)
+    sealed = seal(master_key, pepper, where=_WHERE)
+
+    def write(tx: Tx) -> None:
+        tx.execute(
+            "INSERT INTO sealed_secrets (name, value) VALUES (:name, :value)",
+            {"name": _PEPPER, "value": sealed},
+        )
+
+    await db.write(write)
+    return pepper

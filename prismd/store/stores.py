@@ -1,0 +1,42 @@
+"""Open everything that lives in the data directory, in the order that is safe."""
+
+import os
+from dataclasses import dataclass
+
+from prismd.store.datadir import DataDir
+from prismd.store.migrate import migrate, shipped
+from prismd.store.sqlite import SqliteDatabase
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The open databases, and the lock that makes them ours."""
+
+    state: SqliteDatabase
+    traffic: SqliteDatabase
+    lock: int
+
+    @classmethod
+    async def open(cls, data_dir: DataDir) -> "Stores":
+        """Lock, check, migrate, open.
+
+        Raises:
+            AlreadyRunning: another daemon is here. StorageRefused: a file cannot be used.
+        """
+        data_dir.check()
+        lock = data_dir.lock()
+        try:
+            migrate(data_dir.state_db, shipped("state"))
+            migrate(data_dir.traffic_db, shipped("traffic"))
+            state = await SqliteDatabase.open(data_dir.state_db)
+            traffic = await SqliteDatabase.open(data_dir.traffic_db, durability="relaxed")
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(state, traffic, lock)
+
+    async def aclose(self) -> None:
+        """Write what is queued, close, and let go of the lock."""
+        await self.traffic.aclose()
+        await self.state.aclose()
+        os.close(self.lock)

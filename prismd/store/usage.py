@@ -1,0 +1,112 @@
+"""The ``usage`` table: one row per call that reached a provider, and sums over them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prismd.store.db import Database, Row, Tx
+from prismd.wire.usage import CallRecord
+
+_INSERT = """
+INSERT INTO usage (
+    request_id, ts_ms, key_id, owner, org_id, op, model, provider, upstream_model, status,
+    error_code, is_stream, is_complete, is_estimated, input_tokens, cached_input_tokens,
+    output_tokens, reasoning_tokens, cost_nano_usd, price_source, latency_ms, first_byte_ms,
+    attempts
+) VALUES (
+    :request_id, :ts_ms, :key_id, :owner, :org_id, :op, :model, :provider, :upstream_model,
+    :status, :error_code, :is_stream, :is_complete, :is_estimated, :input_tokens,
+    :cached_input_tokens, :output_tokens, :reasoning_tokens, :cost_nano_usd, :price_source,
+    :latency_ms, :first_byte_ms, :attempts
+)
+ON CONFLICT (request_id) DO NOTHING
+"""
+
+GROUPS = ("key", "owner", "org", "model", "provider", "day")
+"""What usage can be grouped by."""
+
+# A column that is not grouped by is the same for all rows, so one literal statement serves every
+# combination of groups.
+_REPORT = """
+SELECT
+    CASE WHEN :by_key THEN key_id END AS key,
+    CASE WHEN :by_owner THEN owner END AS owner,
+    CASE WHEN :by_org THEN org_id END AS org,
+    CASE WHEN :by_model THEN model END AS model,
+    CASE WHEN :by_provider THEN provider END AS provider,
+    CASE WHEN :by_day THEN date(ts_ms / 1000, 'unixepoch') END AS day,
+    COUNT(*) AS requests,
+    SUM(status >= 400) AS errors,
+    SUM(input_tokens) AS input_tokens,
+    SUM(output_tokens) AS output_tokens,
+    SUM(cached_input_tokens) AS cached_input_tokens,
+    SUM(reasoning_tokens) AS reasoning_tokens,
+    SUM(cost_nano_usd IS NULL) AS unpriced_requests,
+    COALESCE(SUM(cost_nano_usd), 0) AS cost_nano_usd
+FROM usage
+WHERE ts_ms >= :since_ms AND ts_ms < :until_ms
+    AND (:key IS NULL OR key_id = :key)
+    AND (:model IS NULL OR model = :model)
+    AND (:provider IS NULL OR provider = :provider)
+GROUP BY 1, 2, 3, 4, 5, 6
+ORDER BY 6, cost_nano_usd DESC, requests DESC
+"""
+
+_END_OF_TIME_S = 253_402_300_800
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which rows are summed; times are epoch seconds, ``until_s`` excluded."""
+
+    since_s: float = 0
+    until_s: float = _END_OF_TIME_S
+    key: str | None = None
+    model: str | None = None
+    provider: str | None = None
+
+
+def insert(tx: Tx, record: CallRecord) -> None:
+    """Add the row of a call; the same request id a second time changes nothing."""
+    usage = record.usage
+    tx.execute(
+        _INSERT,
+        {
+            "request_id": record.request_id,
+            "ts_ms": int(record.ts_s * 1000),
+            "key_id": record.key_id,
+            "owner": record.owner,
+            "org_id": record.org_id,
+            "op": record.op,
+            "model": record.model,
+            "provider": record.provider,
+            "upstream_model": record.upstream_model,
+            "status": record.status,
+            "error_code": record.error_code,
+            "is_stream": record.is_stream,
+            "is_complete": record.is_complete,
+            "is_estimated": usage.is_estimated,
+            "input_tokens": usage.input_tokens,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "cost_nano_usd": record.cost_nano_usd,
+            "price_source": record.price_source,
+            "latency_ms": record.latency_ms,
+            "first_byte_ms": record.first_byte_ms,
+            "attempts": record.attempts,
+        },
+    )
+
+
+async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Row]:
+    """Sum usage; each row has the fields of ``group_by`` (of ``GROUPS``) and the sums."""
+    params = {f"by_{group}": group in group_by for group in GROUPS} | {
+        "since_ms": int(rows.since_s * 1000),
+        "until_ms": int(rows.until_s * 1000),
+        "key": rows.key,
+        "model": rows.model,
+        "provider": rows.provider,
+    }
+    found = await db.rows(_REPORT, params)
+    hidden = set(GROUPS) - set(group_by)
+    return [{name: row[name] for name in row if name not in hidden} for row in found]
