@@ -12,13 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
 from prismd.endpoints import chat, diagnostics, health, models
 from prismd.endpoints.admin import capabilities, events, keys, requests, usage
-from prismd.endpoints.asgi import too_large
+from prismd.endpoints.asgi import ClientLeft, read_body
 from prismd.endpoints.deps import POLICIES, Policy
 from prismd.front.gate import Gate
 from prismd.gateway import Gateway
@@ -29,7 +29,8 @@ from prismd.wire.chat import ChatPeek
 
 HotHandler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
 
-MAX_ADMIN_BODY_BYTES = 1024 * 1024
+MAX_ROOM_BODY_BYTES = 1024 * 1024
+"""The largest body outside the hot table; it is read before FastAPI sees the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,11 @@ class App:
         elif path in self._hot_methods:
             raise _wrong_method(scope["method"], self._hot_methods[path])
         else:
-            await self._rooms(scope, _capped(receive, MAX_ADMIN_BODY_BYTES), send)
+            try:
+                body = await read_body(scope, receive, MAX_ROOM_BODY_BYTES)
+            except ClientLeft:
+                return
+            await self._rooms(scope, _replayed(body, receive), send)
 
 
 class Cors:
@@ -181,18 +186,18 @@ def build(gateway: Gateway) -> ASGIApp:
     return Gate(Cors(App(gateway, rooms), gateway), gateway)
 
 
-def _capped(receive: Receive, max_bytes: int) -> Receive:
-    left = max_bytes
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives a body that has been read, then what comes after it."""
+    given = False
 
-    async def counted() -> dict[str, object]:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise too_large(max_bytes)
-        return dict(message)
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
 
-    return counted
+    return replay
 
 
 def _answer(error: PrismError) -> Response:
@@ -241,5 +246,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
         )
     else:
         text = str(first["msg"]).removeprefix("Value error, ")
-        problem = InvalidRequest(f"'{param}': {text}.", code="invalid_value", param=param)
+        if not param:
+            text = "the body must be one JSON object, sent as Content-Type: application/json"
+        problem = InvalidRequest(
+            f"'{param or 'body'}': {text}.", code="invalid_value", param=param or None
+        )
     return _answer(problem)

@@ -35,7 +35,7 @@ class Place:
     line: int
     column: int
     source: str
-    """Path of the file as it was given, or the name of a flag or variable."""
+    """Path of the file as it was given, or the name of a flag or variable (then line is 0)."""
 
     def __str__(self) -> str:
         return f"{self.source}:{self.line}:{self.column}" if self.line else f"{self.source}:"
@@ -98,23 +98,20 @@ def read(text: str, source: str, rank: int = 0) -> Document:
         place = Place(rank, before.count("\n") + 1, column, source)
         document.faults.append(Fault(place, "holds a character that YAML does not allow"))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (
-            Place(rank, mark.line + 1, mark.column + 1, source) if mark else _start(rank, source)
-        )
+        place = _place(error.problem_mark, source, rank)
         document.faults.append(Fault(place, f"is not YAML: {_safe_problem(error)}"))
     except _Refused as refused:
-        mark = refused.mark
-        place = Place(rank, mark.line + 1, mark.column + 1, source)
-        document.faults.append(Fault(place, str(refused)))
+        document.faults.append(Fault(_place(refused.mark, source, rank), str(refused)))
     else:
         if root is not None:
             _Walk(document, source, rank).document(root)
     return document
 
 
-def _start(rank: int, source: str) -> Place:
-    return Place(rank, 1, 1, source)
+def _place(mark: yaml.Mark | None, source: str, rank: int) -> Place:
+    if mark is None:  # PyYAML allows for it; then all that is known is the file
+        return Place(rank, 1, 1, source)
+    return Place(rank, mark.line + 1, mark.column + 1, source)
 
 
 def _safe_problem(error: yaml.MarkedYAMLError) -> str:
@@ -247,7 +244,7 @@ class _Walk:
         return text
 
     def _place(self, mark: yaml.Mark) -> Place:
-        return Place(self._rank, mark.line + 1, mark.column + 1, self._source)
+        return _place(mark, self._source, self._rank)
 
     def _fault(self, mark: yaml.Mark, message: str) -> None:
         self._document.faults.append(Fault(self._place(mark), message))

@@ -6,6 +6,7 @@ raises ``ConfigProblem`` and has ``LoadedConfig.explain`` find the line.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,22 +27,21 @@ CONFIG_VARIABLE = "PRISM_CONFIG"
 
 
 def _number(text: str) -> object:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else text  # noqa: PLR2004  # any port fits; the rest is refused as text
-
-
-def _given_path(text: str) -> object:
-    return Path(text)
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else text
 
 
 _VARIABLES: Mapping[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
     "PRISM_HOST": (("server", "host"), str),
     "PRISM_PORT": (("server", "port"), _number),
-    "PRISM_DATA_DIR": (("server", "data_dir"), _given_path),
+    "PRISM_DATA_DIR": (("server", "data_dir"), Path),
     "PRISM_LOG_LEVEL": (("logging", "level"), str),
 }
 """Variable → the setting it overrides, and how its text is read. An empty one counts as unset."""
 
-_FLAGS_RANK = 1_000_000
+_VARIABLES_RANK = 1_000_000
+_FLAGS_RANK = _VARIABLES_RANK + 1
+"""Problems with them are told after those of the files."""
+
 _SUFFIXES = (".json", ".yaml", ".yml")
 
 
@@ -89,10 +89,10 @@ def load(
     document = _read_all(source)
     for name, (setting, parse) in _VARIABLES.items():
         if text := env.get(name):
-            document.put(setting, _absolute(parse(text)), Place(_FLAGS_RANK, 0, 0, name))
+            document.put(setting, _absolute(parse(text)), Place(_VARIABLES_RANK, 0, 0, name))
     for setting, value in (overrides or {}).items():
         flag = f"--{setting[-1].replace('_', '-')}"
-        document.put(setting, _absolute(value), Place(_FLAGS_RANK, 0, 1, flag))
+        document.put(setting, _absolute(value), Place(_FLAGS_RANK, 0, 0, flag))
 
     try:
         config = Config.model_validate(document.data)
@@ -135,15 +135,18 @@ def _files(source: Path) -> list[Path]:
     """Return the file itself, or the files of a directory in the order of their names.
 
     Raises:
-        ConfigError: a directory without any.
+        ConfigError: a directory without any, or one that cannot be read.
     """
     if not source.is_dir():
         return [source]
-    files = sorted(
-        file
-        for file in source.iterdir()
-        if file.suffix in _SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
+    try:
+        files = sorted(
+            file
+            for file in source.iterdir()
+            if file.suffix in _SUFFIXES and not file.name.startswith(".") and file.is_file()
+        )
+    except OSError as error:
+        raise _unreadable(source, error) from None
     if not files:
         raise ConfigError([f"{source} holds no file that ends in .yaml, .yml or .json"])
     return files
@@ -154,8 +157,7 @@ def _read_file(file: Path, rank: int) -> Document:
         with file.open("rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or "I/O error").lower()
-        raise ConfigError([f"{file} cannot be read: {reason}"]) from None
+        raise _unreadable(file, error) from None
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError([f"{file} is larger than {MAX_FILE_BYTES} bytes"])
     try:
@@ -165,3 +167,7 @@ def _read_file(file: Path, rank: int) -> Document:
         column = error.start - raw.rfind(b"\n", 0, error.start)
         raise ConfigError([f"{file}:{line}:{column} is not UTF-8 text"]) from None
     return read(text, str(file), rank)
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError([f"{path} cannot be read: {(error.strerror or 'I/O error').lower()}"])

@@ -21,12 +21,11 @@ _WORDS = {
     "int_type": "must be a whole number",
     "string_type": "must be text: put it in quotes",
     "tuple_type": "must be a list",
-    "mapping_type": "must be a mapping of names to values",
+    "dict_type": "must be a mapping of names to values",
     "model_type": "must be a mapping of names to values",
     "literal_error": "must be {expected}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "string_too_short": "must not be empty",
     "too_short": "must not be an empty list: leave it out instead",
     "value_error": "{error}",
 }

@@ -74,7 +74,7 @@ def _header_value(value: object) -> object:
 
 def _api_format(value: object) -> object:
     if value in API_FORMATS:
-        msg = f"{value} is not available in this version; vendors are reached in the openai format"
+        msg = f"cannot be {value}: that format is not available in this version, only openai is"
         raise ValueError(msg)
     return value
 

@@ -62,10 +62,10 @@ def _bytes(value: object) -> int:
 
 
 def _path(value: object) -> Path:
-    path = Path(value) if isinstance(value, str) and value.isprintable() else value
-    if not isinstance(path, Path):
-        msg = "must be a path"
-        raise ValueError(msg)  # noqa: TRY004  # pydantic reports a ValueError at its setting
+    path = Path(value) if isinstance(value, str) else value
+    if not isinstance(path, Path) or not str(path).isprintable():
+        msg = "must be a path of printable characters"
+        raise ValueError(msg)
     try:
         path = path.expanduser()
     except RuntimeError:
@@ -87,6 +87,9 @@ def _price(value: object) -> Decimal:
 
 
 def _filled(value: str) -> str:
+    if value.startswith("${"):
+        msg = "is not a place for a variable: only secrets are references"
+        raise ValueError(msg)
     if not value or value != value.strip() or not value.isprintable():
         msg = "must be text on one line, not empty and without blanks at its ends"
         raise ValueError(msg)

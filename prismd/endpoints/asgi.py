@@ -28,7 +28,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     """
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > max_bytes:
-            raise too_large(max_bytes)
+            raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0
     while True:
@@ -38,16 +38,14 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > max_bytes:
-            raise too_large(max_bytes)
+            raise _too_large(max_bytes)
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
 
 
-def too_large(max_bytes: int) -> TooLarge:
-    """Return the refusal of a body over the limit."""
-    msg = f"The body is over the limit of {max_bytes} bytes (server.max_request_body_size)."
-    return TooLarge(msg)
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is over the limit of {max_bytes} bytes for this path.")
 
 
 async def while_connected(receive: Receive, tasks: TaskSet, work: Callable[[], Awaitable[T]]) -> T:

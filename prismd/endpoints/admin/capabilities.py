@@ -58,7 +58,7 @@ async def get_capabilities(request: Request, gateway: deps.TheGateway) -> Respon
             "ops": list(Op),
             "providers": [_view(one) for one in gateway.snapshot.catalog.providers.values()],
             "endpoints": [
-                {"method": method, "path": path, "policy": policy}
+                {"method": method, "path": path.replace(":path}", "}"), "policy": policy}
                 for (method, path), policy in request.app.state.policies.items()
             ],
         }
