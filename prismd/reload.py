@@ -40,9 +40,9 @@ async def reload(gateway: Gateway) -> bool:
             raise
         gateway.last_config_error = None
         gateway.needs_restart = needs_restart(gateway.started_with, snapshot.config)
-        if snapshot.hash == old.hash:
-            return False
         gateway.swap(snapshot)
+        if snapshot.hash == old.hash:
+            return False  # in force all the same: a secret behind a reference may be a new one
         gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})
         log.info("configuration %s in force", snapshot.hash[:12])
         return True

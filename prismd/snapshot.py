@@ -4,6 +4,7 @@ Does this vendor exist, is this secret there, does this name lead anywhere? All 
 and told with their lines. Nothing is opened and nobody is called here.
 """
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -128,6 +129,8 @@ def build(
             _check_mapping(name, where, config)
     admin_token = None
     with faults.collected():
+        _check_tls(config)
+    with faults.collected():
         admin_token = _admin_token(config, own_admin_token)
     if faults.found or admin_token is None:
         lines = [line for fault in faults.found for line in loaded.explain(fault).problems]
@@ -231,6 +234,18 @@ def _check_mapping(name: str, where: str, config: Config) -> None:
     if provider_id not in config.providers:
         msg = f'model_map.{name} names the provider "{provider_id}", which is not configured'
         raise ConfigProblem(("model_map", name), msg)
+
+
+def _check_tls(config: Config) -> None:
+    if (tls := config.server.tls) is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.cert_file, tls.key_file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        msg = f"server.tls: certificate and key cannot be used: {reason}"
+        raise ConfigProblem(("server", "tls"), msg) from None
 
 
 def _admin_token(config: Config, own: Secret | None) -> Secret | None:

@@ -12,7 +12,7 @@ from prismd.config.server import ServerConfig
 from prismd.config.telemetry import CostTrackingConfig, LoggingConfig
 from prismd.config.values import Name
 
-_NEEDS_RESTART = ("host", "port", "data_dir", "tls")
+_NEEDS_RESTART = ("host", "port", "data_dir", "shutdown_timeout", "tls")
 """Fields of ``server`` that are used once, at the start."""
 
 
