@@ -17,10 +17,11 @@ from watchfiles import awatch
 
 from prismd import __version__, app
 from prismd.config.load import LoadedConfig
+from prismd.discovery import discover_for_ever
 from prismd.front.protocol import PrismHttpProtocol
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import ConfigError, UpstreamError
+from prismd.kernel.errors import ConfigError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
 from prismd.metering import prices
@@ -39,7 +40,6 @@ log = logging.getLogger("prism")
 
 TICK_S = 1.0
 SAVE_USE_S = 5.0
-DISCOVER_S = 60.0
 PRUNE_S = 3_600.0
 TRACES_KEPT_S = 7 * 86_400.0
 BACKLOG = 2_048
@@ -168,7 +168,7 @@ def _start_background(gateway: Gateway) -> None:
     spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
     spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune-traces")
-    spawn(_discover(gateway), name="discover")
+    spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(), name="warm-prices")
     if gateway.snapshot.source is not None:
         spawn(_watch(gateway, gateway.snapshot.source), name="watch-config")
@@ -190,24 +190,6 @@ async def _prune(gateway: Gateway) -> None:
 
 async def _warm() -> None:
     await asyncio.to_thread(prices.warm)
-
-
-async def _discover(gateway: Gateway) -> None:
-    """Ask providers of unknown models for them, now and again each minute."""
-    while True:
-        catalog, config = gateway.snapshot.catalog, gateway.snapshot.config
-        for provider in catalog.providers.values():
-            if provider.models is not None:
-                continue
-            if config.providers[provider.id].auto_discover is False:
-                continue
-            try:
-                models = tuple(await provider.upstream.list_models())
-            except UpstreamError as error:
-                log.warning("cannot list the models of %s: %s", provider.id, error.message)
-            else:
-                gateway.put_models(provider, models)
-        await asyncio.sleep(DISCOVER_S)
 
 
 async def _watch(gateway: Gateway, source: Path) -> None:

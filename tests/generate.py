@@ -1,18 +1,21 @@
 """Write the generated blocks of the READMEs: ``python -m tests.generate [--check]``.
 
-A block stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. With ``--check`` nothing is written,
-and a block that is not current ends with exit code 1.
+A block stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. With ``--check`` nothing is
+written, and a block that is not current ends with exit code 1.
 """
 
 import argparse
-import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import get_args, get_origin
+
+from pydantic import BaseModel
 
 from prismctl.exits import ExitCode
 from prismd.app import declared_policies
 from prismd.config.model import Config
+from prismd.providers import fake
 from prismd.providers.registry import ALL
 
 ROOT = Path(__file__).parent.parent
@@ -22,8 +25,10 @@ def vendors() -> str:
     """Return the table of ``type:`` words."""
     lines = ["| `type` | vendor | key looked for in | reached at |", "|---|---|---|---|"]
     for spec in ALL:
-        keys = ", ".join(f"`{name}`" for name in spec.api_key_env) or "–"
-        where = f"`{spec.base_url}`" if spec.base_url else "in the daemon" if spec.type == "fake" else "`base_url` of your choice"
+        keys = ", ".join(f"`{name}`" for name in spec.api_key_env) or "-"
+        where = f"`{spec.base_url}`" if spec.base_url else "the `base_url` that you give"
+        if spec is fake.SPEC:
+            where = "inside the daemon"
         lines.append(f"| `{spec.type}` | {spec.title} | {keys} | {where} |")
     return "\n".join(lines)
 
@@ -38,10 +43,28 @@ def routes() -> str:
 
 def settings() -> str:
     """Return the table of settings, from the configuration's own documentation."""
-    lines = ["| section | what |", "|---|---|"]
-    for name, field in Config.model_fields.items():
-        lines.append(f"| `{name}` | {' '.join((field.description or '').split())} |")
-    return "\n".join(lines)
+    return "\n".join(["| setting | what |", "|---|---|", *_fields(Config, "")])
+
+
+def _fields(section: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        inner, path = _section_in(field.annotation), prefix + name
+        if inner is None:
+            text = " ".join((field.description or "").replace("``", "`").split())
+            yield f"| `{path}` | {text} |"
+        else:
+            is_mapping = get_origin(field.annotation) is Mapping
+            yield from _fields(inner, f"{path}.<name>." if is_mapping else f"{path}.")
+
+
+def _section_in(annotation: object) -> type[BaseModel] | None:
+    """Return the section that a field holds: itself, optional, or as the values of a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        if (found := _section_in(inner)) is not None:
+            return found
+    return None
 
 
 def exit_codes() -> str:
@@ -71,12 +94,11 @@ def main() -> int:
         path = ROOT / name
         before = after = path.read_text("utf-8")
         for block, render in blocks:
-            pattern = rf"(<!-- {block} -->\n).*?(\n<!-- /{block} -->)"
-            after, count = re.subn(
-                pattern, lambda m, text=render(): m[1] + text + m[2], after, flags=re.DOTALL
-            )
-            if count != 1:
+            begin, end = f"<!-- {block} -->\n", f"<!-- /{block} -->"
+            head, _, rest = after.partition(begin)
+            if end not in rest:
                 sys.exit(f"{name} has no block {block}")
+            after = head + begin + render() + "\n" + end + rest.partition(end)[2]
         if after != before:
             stale.append(name)
             if not is_check:
