@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+
+from prismd.config.load import load
+from prismd.kernel.errors import ConfigError
+from prismd.kernel.outbound import Outbound
+from prismd.kernel.secret import ADMIN_PREFIX, new_token
+from prismd.snapshot import Snapshot, build
+
+
+async def snapshot_of(tmp_path: Path, text: str, before: Snapshot | None = None) -> Snapshot:
+    file = tmp_path / "prism.yaml"
+    file.write_text(text)
+    outbound = Outbound()
+    try:
+        loaded = load(file, env={})
+        token = new_token(ADMIN_PREFIX)
+        return build(loaded, outbound=outbound, own_admin_token=token, before=before)
+    finally:
+        await outbound.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("providers:\n  x:\n    type: opnai\n", "3:5", 'did you mean "openai"'),
+        ("providers:\n  x:\n    type: openai\n", "2:3", "env:OPENAI_API_KEY"),
+        ("providers:\n  x:\n    type: azure\n", "2:3", "base_url"),
+        ("providers:\n  x:\n    type: fake\nmodel_map:\n  a: y/b\n", "5:3", '"y"'),
+        ("admin:\n  token: env:NOT_SET_ANYWHERE_AT_ALL\n", "2:3", "not set"),
+        (
+            "providers:\n  x:\n    type: groq\n    api_key: env:NOT_SET_ANYWHERE_AT_ALL\n",
+            "4:5",
+            "not set",
+        ),
+        (
+            "server:\n  tls:\n    cert_file: /nowhere/c.pem\n    key_file: /nowhere/k.pem\n",
+            "2:3",
+            "No such file",
+        ),
+    ],
+)
+async def test_what_does_not_mean_anything_is_told_with_its_line(
+    tmp_path: Path, text: str, line: str, says: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        await snapshot_of(tmp_path, text)
+    (problem,) = caught.value.problems
+    assert f"prism.yaml:{line} " in problem
+    assert says in problem
+
+
+async def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    text = "providers:\n  a: {type: nope1}\n  b: {type: nope2}\nmodel_map: {m: zzz}\n"
+    with pytest.raises(ConfigError) as caught:
+        await snapshot_of(tmp_path, text)
+    assert len(caught.value.problems) == 3
+
+
+async def test_a_provider_at_an_address_of_its_own_needs_no_credential(tmp_path: Path) -> None:
+    text = "providers:\n  lab: {type: vllm, base_url: 'http://10.0.0.7:8000'}\n  near: {type: ollama}\n"
+    snapshot = await snapshot_of(tmp_path, text)
+    lab, near = snapshot.catalog.providers.values()
+    assert (lab.base_url, lab.is_local, lab.models) == ("http://10.0.0.7:8000/v1", False, None)
+    assert near.is_local
+
+
+async def test_what_was_discovered_outlives_a_reload_at_the_same_address(tmp_path: Path) -> None:
+    text = "providers:\n  near: {type: ollama}\n"
+    old = await snapshot_of(tmp_path, text)
+    known = old.catalog.with_models({"near": ("llama",)})
+    object.__setattr__(old, "catalog", known)
+    assert (await snapshot_of(tmp_path, text, old)).catalog.names() == ["llama"]
+    moved = "providers:\n  near: {type: ollama, base_url: 'http://127.0.0.1:1'}\n"
+    assert (await snapshot_of(tmp_path, moved, old)).catalog.names() == []
+
+
+async def test_own_prices_win(tmp_path: Path) -> None:
+    text = (
+        "providers:\n  f: {type: fake}\ncost_tracking:\n  custom_pricing:\n"
+        "    f/echo: {input_per_mtok: 3, output_per_mtok: 0.01875}\n"
+    )
+    snapshot = await snapshot_of(tmp_path, text)
+    price = snapshot.facts("f/echo", snapshot.catalog.resolve("f/echo")[0]).price
+    assert price is not None
+    assert (price.source, price.rates.input, price.rates.cached_input, price.rates.output) == (
+        "config",
+        3_000_000,
+        3_000_000,
+        18_750,
+    )
