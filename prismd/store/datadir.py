@@ -64,7 +64,7 @@ class DataDir:
         self.check()
 
     def check(self) -> None:
-        """Refuse a directory or files that other users may read.
+        """Refuse a directory or files that other users own or may read, and linked databases.
 
         Raises:
             StorageRefused: naming the first one, and the command that mends it.
@@ -72,23 +72,31 @@ class DataDir:
         if not self.path.is_dir():
             msg = f"{self.path} is no directory"
             raise StorageRefused(msg)
-        secret_files = (
-            self.state_db,
-            self.traffic_db,
-            self.admin_token_file,
-            self.master_key_file,
-        )
-        for path, mode in [(self.path, "700"), *((file, "600") for file in secret_files)]:
-            if path.exists() and path.stat().st_mode & _OTHERS:
-                msg = f"{path} may be read by other users; run: chmod {mode} {path}"
+        databases = (self.state_db, self.traffic_db)
+        for path in databases:
+            if path.is_symlink():
+                msg = f"{path} is a symbolic link; the database must be a plain file"
                 raise StorageRefused(msg)
+        _check_private(self.path, "700")
+        logs = (path.with_name(path.name + end) for path in databases for end in ("-wal", "-shm"))
+        for path in (*databases, *logs, self.admin_token_file, self.master_key_file):
+            if path.exists():
+                _check_private(path, "600")
 
     def ensure_secrets(self) -> Secret | None:
         """Make the master key and the admin token where they are missing.
 
         Returns the admin token if it was made now: the only time to show it.
+
+        Raises:
+            StorageRefused: the master key of an existing database is gone.
         """
         if not self.master_key_file.exists():
+            if self.state_db.exists():
+                msg = (
+                    f"{self.master_key_file} is missing, but {self.state_db} needs it; put it back"
+                )
+                raise StorageRefused(msg)
             _write_new(self.master_key_file, secrets.token_bytes(KEY_BYTES))
         if self.admin_token_file.exists():
             return None
@@ -135,6 +143,16 @@ class DataDir:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
+
+
+def _check_private(path: Path, mode: str) -> None:
+    status, user = path.stat(), os.geteuid()
+    if status.st_uid != user:
+        msg = f"{path} belongs to user {status.st_uid}, but prismd runs as user {user}"
+        raise StorageRefused(msg)
+    if status.st_mode & _OTHERS:
+        msg = f"{path} may be read by other users; run: chmod {mode} {path}"
+        raise StorageRefused(msg)
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -70,7 +70,9 @@ def touch(tx: Tx, used_at_s: Mapping[str, int]) -> None:
     """Write down when keys were last used (key id → epoch seconds)."""
     for key_id, at_s in used_at_s.items():
         tx.execute(
-            "UPDATE keys SET last_used_at_s = :at_s WHERE id = :id", {"id": key_id, "at_s": at_s}
+            "UPDATE keys SET last_used_at_s = max(coalesce(last_used_at_s, :at_s), :at_s)"
+            " WHERE id = :id",
+            {"id": key_id, "at_s": at_s},
         )
 
 

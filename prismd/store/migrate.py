@@ -1,17 +1,22 @@
 """Bring a database to this version's schema: numbered SQL files, forward only.
 
 Each file runs in one transaction that also writes down its number and checksum, so a kill leaves
-the schema before or after it, never between. What is not ours, newer, or changed is refused before
-anything is written.
+the schema before or after it, never between. A new database is made under another name and moved
+into place when it is whole: what stands under its own name is never half made. What is not ours,
+newer, changed, or damaged is refused before anything is written.
 """
 
 import hashlib
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from prismd.kernel.errors import StorageRefused
+from prismd.store.readers import read_only_uri
 
 APPLICATION_ID = 0x5052_534D
 """``PRSM``: marks a file as ours."""
@@ -61,12 +66,16 @@ def plan(path: Path, migrations: list[Migration]) -> list[Migration]:
     if path.is_symlink():
         msg = f"{path} is a symbolic link; the database must be a plain file"
         raise StorageRefused(msg)
-    if not path.exists() or path.stat().st_size == 0:
+    if not path.exists():
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            msg = f"{path} is missing but its log {log.name} is there; restore a backup"
+            raise StorageRefused(msg)
         return migrations
     try:
-        applied = _applied(path)
+        applied = _applied(path, newest=migrations[-1].number)
     except sqlite3.Error as error:
-        msg = f"{path} cannot be read as a database ({error}); restore a backup"
+        msg = f"{path} cannot be read as a database ({_line(error)}); restore a backup"
         raise StorageRefused(msg) from None
     known = {migration.number: migration for migration in migrations}
     for number, checksum in applied.items():
@@ -79,20 +88,24 @@ def plan(path: Path, migrations: list[Migration]) -> list[Migration]:
     return [migration for migration in migrations if migration.number not in applied]
 
 
-def _applied(path: Path) -> dict[int, str]:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
+def _applied(path: Path, *, newest: int) -> dict[int, str]:
+    log = path.with_name(f"{path.name}-wal")
+    # Without a log, SQLite need not make its side files to read: nothing at all is touched.
+    uri = read_only_uri(path) if log.exists() else f"{read_only_uri(path)}&immutable=1"
+    with closing(sqlite3.connect(uri, uri=True)) as connection:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:
             msg = f"{path} is a database of another program"
             raise StorageRefused(msg)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > newest:
+            msg = f"{path} was written by a newer version of prismd (version {version}); upgrade"
+            raise StorageRefused(msg)
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            msg = f"{path} is damaged ({verdict}); restore a backup"
+            msg = f"{path} is damaged ({_line(verdict)}); restore a backup"
             raise StorageRefused(msg)
         rows = connection.execute("SELECT number, checksum FROM schema_migrations").fetchall()
-    finally:
-        connection.close()
     return dict(rows)
 
 
@@ -105,28 +118,80 @@ def migrate(path: Path, migrations: list[Migration]) -> list[Migration]:
     missing = plan(path, migrations)
     if not missing:
         return []
-    is_new = len(missing) == len(migrations)
-    path.touch(mode=0o600)
-    connection = sqlite3.connect(f"file:{path}?mode=rw", uri=True, isolation_level=None)
     try:
-        if is_new:
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if path.exists():
+            _bring_up(path, missing)
         else:
-            _copy_aside(connection, path, missing[0].number)
-        for migration in missing:
-            _apply(connection, migration)
-    except sqlite3.Error as error:
-        msg = f"{path} cannot be migrated: {error}"
+            _make(path, missing)
+    except (sqlite3.Error, OSError) as error:
+        msg = f"{path} cannot be migrated: {_line(error)}"
         raise StorageRefused(msg) from None
-    finally:
-        connection.close()
     return missing
+
+
+def _make(path: Path, migrations: list[Migration]) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    _touch_private(draft)
+    with closing(_open(draft)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        for migration in migrations:
+            _apply(connection, migration)
+    draft.replace(path)
+    _sync_folder(path.parent)
+
+
+def _bring_up(path: Path, migrations: list[Migration]) -> None:
+    with closing(_open(path)) as connection:
+        _copy_aside(connection, path, migrations[0].number)
+        for migration in migrations:
+            _apply(connection, migration)
 
 
 def _copy_aside(connection: sqlite3.Connection, path: Path, number: int) -> None:
     copy = path.with_name(f"{path.name}.before-{number:04d}")
-    copy.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO :copy", {"copy": str(copy)})
+    draft = copy.with_name(f"{copy.name}.new")
+    draft.unlink(missing_ok=True)
+    _touch_private(draft)
+    connection.execute("VACUUM INTO :copy", {"copy": str(draft)})
+    draft.replace(copy)
+    _sync_folder(copy.parent)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None)
+
+
+def _touch_private(path: Path) -> None:
+    """Make an empty file that only this user may read, whatever the umask."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _line(what: object) -> str:
+    return " ".join(str(what).split())
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Cut a script into statements; a trigger's body belongs to its statement."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
@@ -135,9 +200,8 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
         if migration.number == 1:
             connection.execute("PRAGMA application_id = 1347572557")
             connection.execute(_BOOKKEEPING)
-        for statement in migration.sql.split(";\n"):
-            if statement.strip():
-                connection.execute(statement)
+        for statement in _statements(migration.sql):
+            connection.execute(statement)
         connection.execute(
             "INSERT INTO schema_migrations VALUES (:number, :name, :checksum)",
             {

@@ -14,7 +14,7 @@ async def load_or_make_pepper(db: Database, master_key: bytes) -> bytes:
     """Return the pepper under which keys are hashed; make and seal one on first use.
 
     Raises:
-        StorageRefused: it was sealed under another master key.
+        StorageRefused: it was sealed under another master key, or is gone while keys need it.
     """
     row = await db.row("SELECT value FROM sealed_secrets WHERE name = :name", {"name": _PEPPER})
     if row is not None:
@@ -26,6 +26,9 @@ async def load_or_make_pepper(db: Database, master_key: bytes) -> bytes:
                 "database's secrets; put back the right one"
             )
             raise StorageRefused(msg) from None
+    if await db.row("SELECT id FROM keys LIMIT 1", {}) is not None:
+        msg = "the database has keys but its pepper is gone, so none would fit; restore a backup"
+        raise StorageRefused(msg)
     pepper = secrets.token_bytes(KEY_BYTES)
     sealed = seal(master_key, pepper, where=_WHERE)
 

@@ -29,7 +29,11 @@ class Stores:
             migrate(data_dir.state_db, shipped("state"))
             migrate(data_dir.traffic_db, shipped("traffic"))
             state = await SqliteDatabase.open(data_dir.state_db)
-            traffic = await SqliteDatabase.open(data_dir.traffic_db, durability="relaxed")
+            try:
+                traffic = await SqliteDatabase.open(data_dir.traffic_db, durability="relaxed")
+            except BaseException:
+                await state.aclose()
+                raise
         except BaseException:
             os.close(lock)
             raise
@@ -37,6 +41,8 @@ class Stores:
 
     async def aclose(self) -> None:
         """Write what is queued, close, and let go of the lock."""
-        await self.traffic.aclose()
-        await self.state.aclose()
-        os.close(self.lock)
+        try:
+            await self.traffic.aclose()
+        finally:
+            await self.state.aclose()
+            os.close(self.lock)
