@@ -1,0 +1,1 @@
+"""The HTTP side: one client, one class per API. Nothing here prints."""

@@ -1,0 +1,55 @@
+"""How keys are shown."""
+
+from prismctl.output import human
+from prismctl.output.table import Column, View
+
+KEYS = View(
+    columns=(
+        Column("NAME", "name"),
+        Column("STATUS", "status", human.state, human.tone),
+        Column("OWNER", "owner"),
+        Column("MODELS", "models", human.allowed, is_flexible=True),
+        Column("BUDGETS", "budgets", human.budgets, is_flexible=True),
+        Column("CREDITS", "credits", human.dollars, is_right=True),
+        Column("LAST USED", "last_used_at", human.when),
+        Column("ID", "id", is_wide=True),
+        Column("KEY", "prefix", is_wide=True),
+        Column("TYPE", "key_type", is_wide=True),
+        Column("ORG", "org_id", is_wide=True),
+        Column("PROVIDERS", "providers", human.allowed, is_wide=True, is_flexible=True),
+        Column("RPM", "rate_limit_rpm", human.number, is_wide=True, is_right=True),
+        Column("TPM", "rate_limit_tpm", human.number, is_wide=True, is_right=True),
+        Column("EXPIRES", "expires_at", human.when, is_wide=True),
+        Column("CREATED", "created_at", human.when, is_wide=True),
+    ),
+    empty="no keys here; make one: prismctl keys create NAME",
+)
+
+KEY = View(
+    columns=(
+        Column("ID", "id"),
+        Column("NAME", "name"),
+        Column("KEY", "prefix"),
+        Column("STATUS", "status", human.state, human.tone),
+        Column("EXPIRED", "is_expired"),
+        Column("TYPE", "key_type"),
+        Column("CREDITS", "credits", human.dollars),
+        Column("OWNER", "owner"),
+        Column("ORG", "org_id"),
+        Column("MODELS", "models", human.allowed),
+        Column("PROVIDERS", "providers", human.allowed),
+        Column("IPS", "allowed_ips", human.allowed),
+        Column("TOOLS", "allowed_tools", human.allowed),
+        Column("DENIED TOOLS", "denied_tools"),
+        Column("RPM", "rate_limit_rpm", human.number),
+        Column("TPM", "rate_limit_tpm", human.number),
+        Column("CONCURRENCY", "max_concurrency", human.number),
+        Column("BUDGETS", "budgets", human.budgets),
+        Column("TAGS", "metadata", human.labels),
+        Column("EXPIRES", "expires_at", human.moment),
+        Column("LAST USED", "last_used_at", human.moment),
+        Column("CREATED", "created_at", human.moment),
+        Column("UPDATED", "updated_at", human.moment),
+        Column("VERSION", "version"),
+    ),
+)

@@ -1,0 +1,64 @@
+"""``prismctl models``: every model of the gateway, with its limits and prices."""
+
+from typing import Annotated
+
+import typer
+
+from prismctl.errors import NotThere
+from prismctl.grammar import noun, session_of, verb
+from prismctl.jsontext import as_objects, as_text
+from prismctl.output import human
+from prismctl.output.table import Column, View
+
+app = noun("Models: who serves them, how much they take, what they cost.")
+
+_COLUMNS = (
+    Column("ID", "id"),
+    Column("PROVIDER", "owned_by"),
+    Column("CONTEXT", "max_input_tokens", human.number, is_right=True),
+    Column("INPUT $/M", "pricing.input_per_m_tokens", human.dollars, is_right=True),
+    Column("OUTPUT $/M", "pricing.output_per_m_tokens", human.dollars, is_right=True),
+    Column(
+        "CACHED $/M",
+        "pricing.cached_input_per_m_tokens",
+        human.dollars,
+        is_wide=True,
+        is_right=True,
+    ),
+    Column("PRICE FROM", "price_source", is_wide=True),
+)
+_MODELS = View(columns=_COLUMNS, empty="no models; see: prismctl providers health")
+
+
+@verb(app, "list", "prismctl models list", "prismctl models ls --provider openai -o name")
+def list_models(
+    ctx: typer.Context,
+    *,
+    provider: Annotated[
+        str | None, typer.Option(help="Only of this provider", metavar="ID")
+    ] = None,
+) -> None:
+    """List models."""
+    session = session_of(ctx)
+    answer = session.admin.models()
+    if provider is not None:
+        rows = as_objects(answer.get("data"))
+        answer["data"] = [row for row in rows if row.get("owned_by") == provider]
+    session.out.list(answer, _MODELS)
+
+
+@verb(app, "get", "prismctl models get fake/echo", "prismctl models get gpt-5 -o json")
+def get_model(
+    ctx: typer.Context, model: Annotated[str, typer.Argument(metavar="MODEL", help="Its id")]
+) -> None:
+    """Show one model."""
+    from difflib import get_close_matches
+
+    session = session_of(ctx)
+    by_id = {as_text(row.get("id")): row for row in as_objects(session.admin.models().get("data"))}
+    if model not in by_id:
+        near = get_close_matches(model, by_id, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see: prismctl models list"
+        msg = f"there is no model {model!r}"
+        raise NotThere(msg, hint=hint)
+    session.out.item(by_id[model], _MODELS)

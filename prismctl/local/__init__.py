@@ -1,0 +1,1 @@
+"""The gateway on this machine: find, start, watch and stop ``prismd`` for ``prismctl up``."""

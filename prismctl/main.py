@@ -1,0 +1,50 @@
+"""The entry point and the table of commands: a module is imported when its command is run.
+
+Nothing heavy may be imported here: ``--version`` answers before Typer is loaded.
+"""
+
+import sys
+from typing import NamedTuple
+
+from prismctl import __version__
+
+
+class Entry(NamedTuple):
+    """A row of the table."""
+
+    target: str
+    """``module:app``, where ``app`` is a Typer."""
+    help: str
+    group: str
+
+
+RUN, MANAGE, LOOK, TOOL = "Run and talk", "Manage", "Look", "This program"
+
+COMMANDS = {
+    "up": Entry("prismctl.commands.up:app", "Start a gateway on this machine", RUN),
+    "chat": Entry("prismctl.commands.chat:app", "Talk to a model through the gateway", RUN),
+    "api": Entry("prismctl.commands.api:app", "Send a request as it is", RUN),
+    "keys": Entry("prismctl.commands.keys:app", "Virtual keys: make, limit, revoke", MANAGE),
+    "credits": Entry("prismctl.commands.credits:app", "Prepaid credits of keys", MANAGE),
+    "config": Entry("prismctl.commands.config:app", "The gateway's configuration", MANAGE),
+    "status": Entry("prismctl.commands.status:app", "How the gateway is", LOOK),
+    "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),
+    "providers": Entry("prismctl.commands.providers:app", "Providers and their health", LOOK),
+    "requests": Entry("prismctl.commands.requests:app", "Calls, and why each went its way", LOOK),
+    "auth": Entry("prismctl.commands.auth:app", "Sign in to a gateway", TOOL),
+    "contexts": Entry("prismctl.commands.contexts:app", "Named gateways", TOOL),
+    "completion": Entry("prismctl.commands.completion:app", "Completion for your shell", TOOL),
+    "help": Entry("prismctl.commands.help:app", "Help on a command or a topic", TOOL),
+    "version": Entry("prismctl.commands.version:app", "Versions of client and gateway", TOOL),
+}
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        sys.stdout.write(f"prismctl {__version__}\n")
+        return 0
+    from prismctl.cli import run
+
+    return run(arguments)

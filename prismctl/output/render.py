@@ -1,0 +1,174 @@
+"""The one place that writes: data to stdout in the chosen format, everything else to stderr."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from prismctl.errors import ApiError, PrismctlError, UsageProblem
+from prismctl.jsontext import Json, Object, as_objects, dumps, has, pick
+from prismctl.output import data, safe, table
+from prismctl.output.human import Look, plain
+from prismctl.output.table import Column, View
+
+if TYPE_CHECKING:
+    from prismctl.output.tty import Terminal
+
+
+class Format(StrEnum):
+    """What ``-o`` takes."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    JSONL = "jsonl"
+    YAML = "yaml"
+    CSV = "csv"
+    NAME = "name"
+
+
+_FOR_PEOPLE = (Format.TABLE, Format.WIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where and how this command's answer goes."""
+
+    format: Format
+    fields: tuple[str, ...]
+    terminal: "Terminal"
+    look: Look
+    is_quiet: bool
+    pager: Callable[[str], bool] | None
+    """Shows text longer than the screen; None where there is none."""
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the format is a table, so that text of another shape may replace it."""
+        return self.format in _FOR_PEOPLE and not self.fields
+
+    def list(self, answer: Object, view: View) -> None:
+        """Show the API's list object."""
+        rows = as_objects(answer.get(view.rows))
+        if not rows and self.format in (*_FOR_PEOPLE, Format.NAME):
+            self.note(view.empty)
+            return
+        self._check_fields(rows)
+        if self.format in (Format.JSON, Format.YAML):
+            chosen: list[Json] = [self._selected(row) for row in rows]
+            self._structured({**answer, view.rows: chosen} if self.fields else answer)
+        elif self.format in _FOR_PEOPLE:
+            self._table(rows, view)
+        else:
+            self._lines(rows, view)
+
+    def item(self, answer: Object, view: View) -> None:
+        """Show one object."""
+        self._check_fields([answer])
+        if self.format in (Format.JSON, Format.YAML):
+            self._structured(self._selected(answer))
+        elif self.format in _FOR_PEOPLE:
+            columns = self._columns(view, is_wide=True)
+            if self.look.is_people:
+                self.write(table.described(answer, columns, self.look, self.terminal))
+            else:
+                self.write(table.tabbed_fields(answer, columns, self.look))
+        else:
+            self._lines([answer], view)
+
+    def json_line(self, value: Json) -> None:
+        """Write one value of an open-ended stream as a line of JSON."""
+        self.write(data.to_jsonl([value]))
+
+    def pretty_json(self, value: Json) -> None:
+        """Write a value as indented JSON."""
+        self.write(data.to_json(value))
+
+    def write(self, text: str) -> None:
+        """Write finished text to stdout: to the pager if it is longer than the screen."""
+        is_long = text.count("\n") >= self.terminal.height
+        if is_long and self.pager is not None and self.pager(text):
+            return
+        self.stream(text)
+
+    def stream(self, text: str) -> None:
+        """Write a piece of text to stdout, at once. A reader who went away ends the program."""
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Nobody reads any more: what is buffered must not complain at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(0) from None
+
+    def note(self, text: str, *styles: str) -> None:
+        """Say something on stderr; ``--quiet`` leaves it out."""
+        if not self.is_quiet:
+            sys.stderr.write(f"{self.terminal.paint_err(safe.block(text), *styles)}\n")
+
+    def warn(self, text: str) -> None:
+        """Say on stderr what should not be missed."""
+        label = self.terminal.paint_err("warning:", "yellow")
+        sys.stderr.write(f"prismctl: {label} {safe.block(text)}\n")
+
+    def error(self, problem: PrismctlError) -> None:
+        """Say on stderr why the command failed: as an object with ``-o json``."""
+        if self.format in (Format.JSON, Format.JSONL):
+            indent = 2 if self.format is Format.JSON else None
+            sys.stderr.write(safe.in_json(dumps(problem.as_object(), indent=indent)) + "\n")
+            return
+        label = self.terminal.paint_err("error:", "red", "bold")
+        lines = [f"prismctl: {label} {safe.block(problem.message)}"]
+        if problem.hint:
+            lines.append(f"{self.terminal.paint_err('hint:', 'cyan')} {safe.line(problem.hint)}")
+        if isinstance(problem, ApiError) and problem.request_id:
+            lines.append(f"request id: {safe.line(problem.request_id)}")
+        sys.stderr.write("\n".join(lines) + "\n")
+
+    def _columns(self, view: View, *, is_wide: bool) -> Sequence[Column]:
+        if self.fields:
+            shown = {column.field: column for column in view.columns}
+            return [shown.get(name) or Column(name.upper(), name) for name in self.fields]
+        return [column for column in view.columns if is_wide or not column.is_wide]
+
+    def _table(self, rows: Sequence[Object], view: View) -> None:
+        columns = self._columns(view, is_wide=self.format is Format.WIDE)
+        if self.look.is_people:
+            self.write(table.aligned(rows, columns, self.look, self.terminal))
+        else:
+            self.write(table.tabbed(rows, columns, self.look))
+
+    def _lines(self, rows: Sequence[Object], view: View) -> None:
+        if self.format is Format.JSONL:
+            self.write(data.to_jsonl([self._selected(row) for row in rows]))
+        elif self.format is Format.NAME:
+            names = (plain(pick(row, view.name), self.look) for row in rows)
+            self.write("".join(f"{safe.line(name)}\n" for name in names))
+        else:
+            fields = [column.field for column in self._columns(view, is_wide=True)]
+            self.write(data.to_csv(rows, fields, self.look))
+
+    def _structured(self, value: Json) -> None:
+        self.write(data.to_yaml(value) if self.format is Format.YAML else data.to_json(value))
+
+    def _selected(self, row: Object) -> Object:
+        return data.select(row, self.fields) if self.fields else row
+
+    def _check_fields(self, rows: Sequence[Object]) -> None:
+        for name in self.fields:
+            if rows and not any(has(row, name) for row in rows):
+                known = _paths(rows)
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+                msg = f"there is no field {name!r} here"
+                raise UsageProblem(msg, hint=hint)
+
+
+def _paths(rows: Iterable[Object]) -> list[str]:
+    names: dict[str, None] = {}
+    for row in rows:
+        names.update(dict.fromkeys(row))
+    return list(names)

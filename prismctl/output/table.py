@@ -1,0 +1,130 @@
+"""Columns, and rows laid out: aligned for a terminal, tab-separated for a pipe."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prismctl.jsontext import Json, Object, pick
+from prismctl.output import safe
+from prismctl.output.human import Look, plain
+
+if TYPE_CHECKING:
+    from prismctl.output.tty import Terminal
+
+
+_GAP = 2
+_MIN_WIDTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it shows of an object, and how."""
+
+    title: str
+    field: str
+    """A dotted path into the API's object."""
+    show: Callable[[Json, Look], str] = plain
+    tone: Callable[[Json], str] | None = None
+    """The colour of a value; empty for none."""
+    is_wide: bool = False
+    """Shown only with ``-o wide`` and ``-o csv``."""
+    is_right: bool = False
+    is_flexible: bool = False
+    """May be cut where the terminal is narrow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How one kind of object is shown."""
+
+    columns: tuple[Column, ...]
+    name: str = "id"
+    """The field that ``-o name`` prints."""
+    rows: str = "data"
+    """The field of a list object that holds its rows."""
+    empty: str = "nothing to show"
+    """What is said on stderr when a list is empty."""
+
+
+def cells(row: Object, columns: Sequence[Column], look: Look) -> list[str]:
+    """Return one row as harmless one-line texts."""
+    return [safe.line(column.show(pick(row, column.field), look)) for column in columns]
+
+
+def tabbed(rows: Sequence[Object], columns: Sequence[Column], look: Look) -> str:
+    """Lay rows out for a pipe: header, then a line per row, tabs between."""
+    lines = [[column.title for column in columns], *(cells(row, columns, look) for row in rows)]
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def aligned(
+    rows: Sequence[Object], columns: Sequence[Column], look: Look, terminal: "Terminal"
+) -> str:
+    """Lay rows out for a terminal. Only flexible columns are cut to its width, never a name."""
+    from rich.cells import cell_len
+
+    texts = [cells(row, columns, look) for row in rows]
+    widths = [
+        max(cell_len(column.title), *(cell_len(line[index]) for line in texts))
+        for index, column in enumerate(columns)
+    ]
+    _shrink(widths, columns, terminal.width)
+    head = [
+        terminal.paint_out(_fit(column.title, width, column), "bold")
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    body = [
+        [
+            _toned(_fit(text, width, column), row, column, terminal)
+            for text, width, column in zip(line, widths, columns, strict=True)
+        ]
+        for row, line in zip(rows, texts, strict=True)
+    ]
+    return "".join("  ".join(line).rstrip() + "\n" for line in [head, *body])
+
+
+def described(row: Object, columns: Sequence[Column], look: Look, terminal: "Terminal") -> str:
+    """Lay one object out for a terminal: a line per field that has a value."""
+    lines: list[str] = []
+    width = max(len(column.title) for column in columns)
+    for column, text in zip(columns, cells(row, columns, look), strict=True):
+        if text:
+            title = terminal.paint_out(f"{column.title.lower():<{width}}", "dim")
+            lines.append(f"{title}  {_toned(text, row, column, terminal)}\n")
+    return "".join(lines)
+
+
+def tabbed_fields(row: Object, columns: Sequence[Column], look: Look) -> str:
+    """Lay one object out for a pipe: a line per field, name and value."""
+    texts = cells(row, columns, look)
+    lines = [f"{column.title}\t{text}\n" for column, text in zip(columns, texts, strict=True)]
+    return "FIELD\tVALUE\n" + "".join(lines)
+
+
+def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
+    """Narrow flexible columns, the widest first, until the line fits or none can give."""
+    excess = sum(widths) + _GAP * (len(widths) - 1) - room
+    while excess > 0:
+        able = [
+            index
+            for index, column in enumerate(columns)
+            if column.is_flexible and widths[index] > max(_MIN_WIDTH, len(column.title))
+        ]
+        if not able:
+            return
+        widths[max(able, key=lambda index: widths[index])] -= 1
+        excess -= 1
+
+
+def _fit(text: str, width: int, column: Column) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) > width:
+        return set_cell_size(text, width - 1) + "…"
+    padding = " " * (width - cell_len(text))
+    return padding + text if column.is_right else text + padding
+
+
+def _toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
+    tone = column.tone(pick(row, column.field)) if column.tone else ""
+    return terminal.paint_out(text, tone) if tone else text

@@ -1,0 +1,174 @@
+"""One run of the program: its flags, and what they lead to, each opened on first use."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from prismctl import clock, contexts, credentials
+from prismctl.contexts import Context, Contexts
+from prismctl.errors import NotSignedIn, UsageProblem
+from prismctl.output import tty
+from prismctl.output.human import Look
+from prismctl.output.render import Format, Output
+
+if TYPE_CHECKING:
+    from prismctl.client.admin import Admin
+    from prismctl.client.http import Http
+    from prismctl.client.openai import OpenAI
+
+
+@dataclass(slots=True)
+class Flags:
+    """The global flags, as they were given; the options' callback fills them in."""
+
+    context: str | None = None
+    url: str | None = None
+    output: Format = Format.TABLE
+    fields: str | None = None
+    token_file: str | None = None
+    timeout: float | None = None
+    """Seconds."""
+    color: tty.Color | None = None
+    no_color: bool = False
+    no_pager: bool = False
+    no_input: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    yes: bool = False
+
+
+@dataclass
+class Session:
+    """Flags, and all that commands need. Owns its clients: ``close`` closes them."""
+
+    flags: Flags = field(default_factory=Flags)
+    _clients: list["Http"] = field(default_factory=list)
+
+    @cached_property
+    def terminal(self) -> tty.Terminal:
+        """The terminal, looked at once."""
+        color: tty.Color = "never" if self.flags.no_color else self.flags.color or "auto"
+        return tty.detect(color, os.environ)
+
+    @cached_property
+    def out(self) -> Output:
+        """Where answers go."""
+        terminal = self.terminal
+        has_pager = terminal.is_out_tty and terminal.is_in_tty and not self.flags.no_pager
+        names = (self.flags.fields or "").split(",")
+        return Output(
+            format=self.flags.output,
+            fields=tuple(name.strip() for name in names if name.strip()),
+            terminal=terminal,
+            look=Look(terminal.is_out_tty, terminal.is_unicode, clock.now()),
+            is_quiet=self.flags.quiet,
+            pager=(lambda text: tty.page(text, os.environ)) if has_pager else None,
+        )
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether somebody can be asked."""
+        terminal = self.terminal
+        return terminal.is_in_tty and terminal.is_err_tty and not self.flags.no_input
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        """The named gateways."""
+        return contexts.load()
+
+    @cached_property
+    def named_context(self) -> Context | None:
+        """The context of ``--context``, ``PRISMCTL_CONTEXT``, or the current one."""
+        name = self.flags.context or os.environ.get("PRISMCTL_CONTEXT") or self.contexts.current
+        return self.contexts.get(name) if name else None
+
+    @cached_property
+    def gateway(self) -> Context:
+        """The gateway to talk to. A foreign ``--url`` never gets a context's credentials.
+
+        Raises:
+            UsageProblem: none was chosen.
+        """
+        url = self.flags.url or os.environ.get("PRISMCTL_URL")
+        if url is None:
+            if self.named_context is None:
+                raise UsageProblem(
+                    "no gateway is chosen",
+                    hint="start one here: prismctl up; or name one: prismctl contexts set NAME URL",
+                )
+            return self.named_context
+        url = contexts.check_url(url)
+        known = self.named_context
+        if known is not None and _origin(known.url) == _origin(url):
+            return Context(name=known.name, url=url, token=known.token, key=known.key)
+        return Context(name="(--url)", url=url)
+
+    @cached_property
+    def admin(self) -> "Admin":
+        """The admin API, with the admin token."""
+        from prismctl.client.admin import Admin
+
+        return Admin(self.open(self.gateway.url, self._token()))
+
+    @cached_property
+    def openai(self) -> "OpenAI":
+        """The inference API, with the virtual key."""
+        from prismctl.client.openai import OpenAI
+
+        return OpenAI(self.open(self.gateway.url, self._key()))
+
+    def open(self, url: str, token: str | None) -> "Http":
+        """Open a client that ``close`` closes."""
+        from prismctl.client.http import DEFAULT_TIMEOUT_S, Http
+
+        timeout_s = self.flags.timeout or DEFAULT_TIMEOUT_S
+        http = Http(
+            url, token=token, timeout_s=timeout_s, log=self._log if self.flags.debug else None
+        )
+        self._clients.append(http)
+        return http
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for client in self._clients:
+            client.close()
+
+    def _token(self) -> str:
+        if self.flags.token_file:
+            return self._said("--token-file", credentials.read_secret(self.flags.token_file))
+        given = os.environ.get("PRISMCTL_TOKEN", "").strip()
+        if given:
+            return self._said("PRISMCTL_TOKEN", given)
+        reference = self.gateway.token
+        if reference is None:
+            msg = f"there is no admin token for {self.gateway.url}"
+            raise NotSignedIn(msg, hint="prismctl auth login, or set PRISMCTL_TOKEN")
+        return self._said(reference, credentials.resolve(reference))
+
+    def _key(self) -> str:
+        given = os.environ.get("PRISMCTL_API_KEY", "").strip()
+        if given:
+            return self._said("PRISMCTL_API_KEY", given)
+        reference = self.gateway.key
+        if reference is None:
+            msg = f"there is no virtual key for {self.gateway.url}"
+            raise NotSignedIn(msg, hint="prismctl auth login --key, or set PRISMCTL_API_KEY")
+        return self._said(reference, credentials.resolve(reference))
+
+    def _said(self, source: str, secret: str) -> str:
+        if self.flags.verbose or self.flags.debug:
+            self.out.note(f"{self.gateway.name}: {self.gateway.url}, credential from {source}")
+        return secret
+
+    def _log(self, line: str) -> None:
+        sys.stderr.write(self.terminal.paint_err(line, "dim") + "\n")
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port
