@@ -196,7 +196,7 @@ def _wrong(path: Path, what: str) -> ConfigProblem:
 
 
 def _quoted(text: str) -> str:
-    # A JSON string without non-ASCII characters is a TOML basic string.
+    # A JSON string is a TOML basic string, but for DEL, which JSON allows raw.
     import json
 
-    return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -125,14 +125,11 @@ def top_verb() -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
-def verb(
-    app: typer.Typer, name: str, *examples: str, passes_unknown: bool = False
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def verb(app: typer.Typer, name: str, *examples: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Add a function as a verb; its docstring is the help, the examples end it."""
-    settings = {"ignore_unknown_options": passes_unknown}
 
     def add(function: Callable[P, R]) -> Callable[P, R]:
-        app.command(name, cls=Verb, epilog="\n".join(examples), context_settings=settings)(function)
+        app.command(name, cls=Verb, epilog="\n".join(examples))(function)
         return function
 
     return add

@@ -9,7 +9,6 @@ from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
 from prismctl.jsontext import Json, Object, loads
 from prismctl.output import safe
-from prismctl.output.render import Format
 
 app = top_verb()
 
@@ -66,10 +65,7 @@ def _show(ctx: typer.Context, content: bytes) -> None:
         text = content.decode("utf-8", "replace")
         out.stream(safe.block(text) if out.terminal.is_out_tty else text)
         return
-    if out.format is Format.JSONL:
-        out.json_line(value)
-    else:
-        out.pretty_json(value)
+    out.value(value)
 
 
 def _fields(given: list[str]) -> Object:

@@ -48,8 +48,8 @@ def chat(
     Without a message in a terminal it is a conversation; Ctrl-D ends it.
     """
     session = session_of(ctx)
-    if session.out.fields:
-        raise UsageProblem("--fields does not go with chat")
+    if session.out.fields or session.out.format in (Format.YAML, Format.CSV, Format.NAME):
+        raise UsageProblem("an answer is text, -o json or -o jsonl, and has no --fields")
     question = _question(session, message or [])
     start: list[Json] = [{"role": "system", "content": system}] if system else []
     turn = Turn(session, _model(session, model), is_streaming=not no_stream)

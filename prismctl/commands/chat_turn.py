@@ -32,7 +32,7 @@ class Turn:
                 usage = pick(chunk, "usage") or usage
                 model = as_text(chunk.get("model")) or model
                 if out.format is Format.JSONL:
-                    out.json_line(chunk)
+                    out.value(chunk)
                     continue
                 for piece in parts.take(chunk):
                     out.stream(safe.block(piece))
@@ -51,10 +51,8 @@ class Turn:
         choices = as_objects(content.get("choices"))
         message = as_object(choices[0].get("message")) if choices else {}
         text = as_text(message.get("content"))
-        if out.format is Format.JSON:
-            out.pretty_json(content)
-        elif out.format is Format.JSONL:
-            out.json_line(content)
+        if out.format in (Format.JSON, Format.JSONL):
+            out.value(content)
         else:
             out.stream(safe.block(text))
             self._end(text, as_objects(message.get("tool_calls")))

@@ -241,6 +241,9 @@ def _show_new(session: "Session", answer: Object) -> None:
     out, secret = session.out, as_text(answer.get("key"))
     if not out.is_for_people:
         out.item(answer, KEY)
+        if not out.shows("key"):
+            # Whatever was asked for: a secret that nobody has seen is a key that nobody can use.
+            out.warn(f"the secret is not in this output; it is shown this once: {secret}")
         return
     terminal = out.terminal
     if not terminal.is_out_tty:

@@ -50,6 +50,12 @@ class Output:
         """Whether the format is a table, so that text of another shape may replace it."""
         return self.format in _FOR_PEOPLE and not self.fields
 
+    def shows(self, field: str) -> bool:
+        """Say whether the output of an object holds a field that no column shows."""
+        if self.fields:
+            return field in self.fields and self.format is not Format.NAME
+        return self.format in (Format.JSON, Format.JSONL, Format.YAML)
+
     def list(self, answer: Object, view: View) -> None:
         """Show the API's list object."""
         rows = as_objects(answer.get(view.rows))
@@ -79,13 +85,12 @@ class Output:
         else:
             self._lines([answer], view)
 
-    def json_line(self, value: Json) -> None:
-        """Write one value of an open-ended stream as a line of JSON."""
-        self.write(data.to_jsonl([value]))
-
-    def pretty_json(self, value: Json) -> None:
-        """Write a value as indented JSON."""
-        self.write(data.to_json(value))
+    def value(self, value: Json) -> None:
+        """Write any JSON value: as a line with ``jsonl``, as YAML with ``yaml``, else indented."""
+        if self.format is Format.JSONL:
+            self.write(data.to_jsonl([value]))
+        else:
+            self._structured(value)
 
     def write(self, text: str) -> None:
         """Write finished text to stdout: to the pager if it is longer than the screen."""

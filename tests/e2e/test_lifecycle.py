@@ -1,0 +1,274 @@
+"""Start, reload, stop: exit codes, nothing dropped, whole or not at all."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.conftest import StartDaemon
+from tests.daemon_process import ROOT, Daemon, wait_for
+
+FAKE = "providers:\n  fake: {type: fake}\n"
+OTHER = "providers:\n  fake: {type: fake}\n  two: {type: fake}\n"
+SLOW = "fake/lorem+rate=40+tokens=40"
+
+
+def prismd(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "prismd", *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def in_force(daemon: Daemon) -> str:
+    return str(daemon.admin.get("/-/config").json()["hash"])
+
+
+def test_a_changed_file_is_put_in_force_by_itself(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    before = in_force(daemon)
+    daemon.config.write_text(OTHER)
+    wait_for(lambda: in_force(daemon) != before, "the changed file", within_s=10)
+    assert {p["id"] for p in daemon.admin.get("/-/capabilities").json()["providers"]} == {
+        "fake",
+        "two",
+    }
+
+
+def test_sighup_reloads_a_file_that_an_editor_replaced(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    before = in_force(daemon)
+    draft = daemon.config.with_suffix(".draft")
+    draft.write_text(OTHER)
+    draft.replace(daemon.config)
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: in_force(daemon) != before, "the replaced file", within_s=10)
+
+
+def test_a_bad_file_changes_nothing_and_is_told(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    before = in_force(daemon)
+    daemon.config.write_text("providers:\n  fake: {type: fake}\nguardrails: {}\nservr: {}\n")
+    answer = daemon.admin.post("/-/reload")
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_config"
+    shown = daemon.admin.get("/-/config").json()
+    assert shown["hash"] == before
+    problems = shown["last_error"]["problems"]
+    assert any("prism.yaml:3:1" in one and "not available" in one for one in problems)
+    assert any("prism.yaml:4:1" in one and '"server"' in one for one in problems)
+    daemon.config.write_text(FAKE)
+    assert daemon.admin.post("/-/reload").json()["status"] == "unchanged"
+    assert daemon.admin.get("/-/config").json()["last_error"] is None
+
+
+def test_what_needs_a_restart_is_named(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    daemon.config.write_text(FAKE + "server: {shutdown_timeout: 7s}\n")
+    answer = daemon.admin.post("/-/reload").json()
+    assert answer["needs_restart"] == ["server.shutdown_timeout"]
+
+
+def test_fifty_reloads_under_load_drop_nothing(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    key = daemon.create_key()
+    is_over = threading.Event()
+
+    def call_until_over() -> list[int]:
+        statuses = []
+        with daemon.client(key.headers) as client:
+            body = {"model": "fake/echo", "messages": [{"role": "user", "content": "hi"}]}
+            while not is_over.is_set():
+                answer = client.post("/v1/chat/completions", json=body)
+                statuses.append(answer.status_code)
+                client.post("/v1/chat/completions", json={**body, "stream": True}).read()
+        return statuses
+
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(call_until_over) for _ in range(4)]
+        try:
+            for number in range(50):
+                # As an editor does it: a file read between truncating and writing means another.
+                draft = daemon.config.with_suffix(".draft")
+                draft.write_text(OTHER if number % 2 else FAKE)
+                draft.replace(daemon.config)
+                assert daemon.admin.post("/-/reload").status_code == 200
+        finally:
+            is_over.set()
+        statuses = [status for caller in callers for status in caller.result()]
+    assert len(statuses) > 50
+    assert set(statuses) == {200}
+
+
+def test_a_running_stream_ends_on_the_configuration_it_began_with(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    key = daemon.create_key()
+    body = {"model": SLOW, "stream": True, "messages": [{"role": "user", "content": "x"}]}
+    with (
+        daemon.client(key.headers) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        lines = answer.iter_lines()
+        next(lines)
+        daemon.config.write_text("providers:\n  other: {type: fake}\n")
+        assert daemon.admin.post("/-/reload").json()["status"] == "reloaded"
+        assert list(lines)[-2] == "data: [DONE]"
+        assert client.post("/v1/chat/completions", json=body).status_code == 404
+
+
+def test_term_lets_a_stream_end_and_exits_0(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    key = daemon.create_key()
+    body = {"model": SLOW, "stream": True, "messages": [{"role": "user", "content": "x"}]}
+    with (
+        daemon.client(key.headers) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        lines = answer.iter_lines()
+        next(lines)
+        daemon.process.terminate()
+        assert list(lines)[-2] == "data: [DONE]"
+    assert daemon.process.wait(timeout=10) == 0
+
+
+def test_a_stream_that_never_ends_is_cut_after_the_shutdown_time(start: StartDaemon) -> None:
+    daemon = start(FAKE + "server: {shutdown_timeout: 1s}\n")
+    key = daemon.create_key()
+    body = {
+        "model": "fake/lorem+hang=2",
+        "stream": True,
+        "messages": [{"role": "user", "content": "x"}],
+    }
+    with (
+        daemon.client(key.headers) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        next(answer.iter_lines())
+        daemon.process.send_signal(signal.SIGINT)
+        assert daemon.process.wait(timeout=10) == 0
+    usage = start(FAKE).admin.get("/-/usage").json()["totals"]
+    assert usage["requests"] == 1
+
+
+def test_the_second_daemon_on_a_data_directory_exits_4(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    ended = prismd("serve", "--data-dir", str(daemon.data_dir), "--port", "0")
+    assert ended.returncode == 4
+    assert str(daemon.process.pid) in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_exits_2_and_is_named(tmp_path: Path) -> None:
+    data_dir = str(tmp_path / "data")
+    assert prismd("init", "--data-dir", data_dir).returncode == 0
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = prismd("serve", "--data-dir", data_dir, "--port", str(port))
+    assert ended.returncode == 2
+    assert f"127.0.0.1:{port}" in ended.stderr
+
+
+def test_no_start_without_an_admin_token(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    assert prismd("init", "--data-dir", str(data_dir)).returncode == 0
+    (data_dir / "admin-token").unlink()
+    ended = prismd("serve", "--data-dir", str(data_dir), "--port", "0")
+    assert ended.returncode == 2
+    assert "prismd init" in ended.stderr
+
+
+def test_no_start_without_a_data_directory(tmp_path: Path) -> None:
+    ended = prismd("serve", "--data-dir", str(tmp_path / "nothing"), "--port", "0")
+    assert ended.returncode == 3
+    assert "Traceback" not in ended.stderr
+
+
+def test_check_says_ok_or_every_line(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(FAKE)
+    bad.write_text("server:\n  prot: 1\nproviders:\n  x: {type: opnai}\n")
+    assert prismd("check", str(good)).returncode == 0
+    ended = prismd("check", str(bad))
+    assert ended.returncode == 2
+    assert "bad.yaml:2:3" in ended.stderr
+    assert prismd("check", str(tmp_path / "none.yaml")).returncode == 2
+    assert prismd("bogus").returncode == 2
+
+
+def test_the_admin_api_is_served_on_loopback_only_unless_allowed(start: StartDaemon) -> None:
+    other = own_address()
+    daemon = start(FAKE + "server: {host: 0.0.0.0}\n")
+    port = daemon.address[1]
+    admin = {"authorization": f"Bearer {daemon.admin_token}"}
+    with httpx2.Client(trust_env=False) as client:
+        assert client.get(f"http://127.0.0.1:{port}/-/config", headers=admin).status_code == 200
+        refused = client.get(f"http://{other}:{port}/-/config", headers=admin)
+        assert refused.status_code == 403
+        assert refused.json()["error"]["code"] == "admin_not_served_here"
+        assert client.get(f"http://{other}:{port}/healthz").status_code == 200
+        daemon.config.write_text(FAKE + "server: {host: 0.0.0.0}\nadmin: {allow_remote: true}\n")
+        assert daemon.admin.post("/-/reload").status_code == 200
+        allowed = client.get(f"http://{other}:{port}/-/config", headers=admin)
+        assert allowed.status_code == 200
+
+
+def own_address() -> str:
+    """Return an address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only picks the interface
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(probe.getsockname()[0])
+
+
+def test_a_secret_behind_a_reference_is_read_again(start: StartDaemon, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text("a" * 40)
+    secret.chmod(0o600)
+    daemon = start(FAKE + f"admin: {{token: 'file:{secret}'}}\n")
+    with daemon.client({"authorization": f"Bearer {'a' * 40}"}) as operator:
+        assert operator.get("/-/config").status_code == 200
+        secret.write_text("b" * 40)
+        assert operator.post("/-/reload").status_code == 200
+        assert operator.get("/-/config").status_code == 401
+    with daemon.client({"authorization": f"Bearer {'b' * 40}"}) as operator:
+        assert operator.get("/-/config").status_code == 200
+
+
+def test_browsers_of_named_origins_may_call_and_never_the_admin_api(start: StartDaemon) -> None:
+    daemon = start(FAKE + "cors: {enabled: true, allowed_origins: ['https://app.example']}\n")
+    ask = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    with daemon.client() as browser:
+        answer = browser.options("/v1/chat/completions", headers=ask)
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        foreign = browser.options(
+            "/v1/chat/completions", headers={**ask, "origin": "https://evil.example"}
+        )
+        assert "access-control-allow-origin" not in foreign.headers
+        admin = browser.options("/-/keys", headers=ask)
+        assert admin.status_code == 405
+        assert "access-control-allow-origin" not in admin.headers
+
+
+def test_a_trusted_proxy_vouches_for_the_clients_address(start: StartDaemon) -> None:
+    daemon = start(FAKE + "ip_acl: {trusted_proxies: [127.0.0.1]}\n")
+    key = daemon.create_key(allowed_ips=["203.0.113.7"])
+    for forwarded, status in [
+        ("203.0.113.7", 200),
+        ("203.0.113.8", 403),
+        ("203.0.113.7, 1.2.3.4", 403),
+    ]:
+        answer = daemon.chat(key, headers={"x-forwarded-for": forwarded})
+        assert answer.status_code == status, answer.text

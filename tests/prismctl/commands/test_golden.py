@@ -1,0 +1,213 @@
+"""Every command that shows data, in every format, compared with ``tests/golden/prismctl``.
+
+After a wanted change, write them anew with ``PRISM_GOLDEN=write`` and read the difference.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.prismctl.stub import Canned, StubGateway, key, listing
+from tests.prismctl.support import PEOPLE, PIPE, Run
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "prismctl"
+FORMATS = ["table", "wide", "json", "jsonl", "yaml", "csv", "name"]
+
+LIMITED = key(
+    id="key_0002",
+    name="search\x1b[31m",
+    status="blocked",
+    owner="ana",
+    models=["gpt-*", "fake/echo"],
+    providers=[],
+    metadata={"team": "search"},
+    key_type="managed",
+    credits=10.5,
+    credits_nano_usd=10_500_000_000,
+    rate_limit_rpm=1200,
+    expires_at="2026-12-23T12:00:00Z",
+    last_used_at="2026-11-23T11:57:00Z",
+    budgets=[
+        {"limit": 50, "limit_nano_usd": 50_000_000_000, "window": "monthly", "hard": True},
+        {"limit": 0.5, "limit_nano_usd": 500_000_000, "window": "daily", "hard": True},
+    ],
+    version=7,
+)
+MODEL = {
+    "id": "fake/echo",
+    "object": "model",
+    "created": 0,
+    "owned_by": "fake",
+    "max_input_tokens": 128_000,
+    "pricing": {"input_per_m_tokens": 1, "output_per_m_tokens": 2.5},
+    "price_source": "fake",
+}
+HEALTH = {
+    "id": "openai",
+    "type": "openai",
+    "healthy": True,
+    "state": "degraded",
+    "circuit_state": "n/a",
+    "request_count": 1234,
+    "error_count": 15,
+    "success_rate": 0.9878,
+    "latency_ewma_ms": 812.4,
+    "last_error": "upstream said 503",
+    "last_error_time": "2026-11-23T11:59:00Z",
+    "last_success_time": "2026-11-23T11:59:58Z",
+}
+PROVIDER = {
+    "id": "fake",
+    "type": "fake",
+    "title": "Built-in fake",
+    "base_url": None,
+    "dialect": "openai",
+    "ops": ["chat"],
+    "models": 5,
+    "is_local": True,
+}
+CONFIG = {
+    "object": "config",
+    "hash": "e9e39036f05994e636d37eba76dfafb8",
+    "source": "/etc/prism.yaml",
+    "loaded_at": "2026-11-23T10:00:00Z",
+    "last_error": {"at": "2026-11-23T11:00:00Z", "problems": ["prism.yaml:3:1 no such field"]},
+    "needs_restart": ["server.port"],
+    "config": {"server": {"port": 8080}, "providers": {"fake": {"type": "fake"}}},
+}
+TRACE = {
+    "id": "req_0001",
+    "object": "request",
+    "created_at": "2026-11-23T11:58:00Z",
+    "key_id": "key_0001",
+    "op": "chat",
+    "model": "smart",
+    "provider": "groq",
+    "upstream_model": "llama-4",
+    "status": 200,
+    "error_code": None,
+    "is_stream": True,
+    "is_complete": True,
+    "usage": {"input_tokens": 1200, "output_tokens": 80},
+    "cost": 0.00042,
+    "cost_nano_usd": 420_000,
+    "price_source": "genai-prices",
+    "latency_ms": 1532.7,
+    "first_byte_ms": 201.25,
+    "attempts": [
+        {"provider": "openai", "model": "gpt-5", "status": 503, "outcome": "failed"},
+        {"provider": "groq", "model": "llama-4", "status": 200, "outcome": "ok"},
+    ],
+    "stages": [
+        {"stage": "permit", "ms": 0.12, "detail": {"key_id": "key_0001", "ip": "10.0.0.7"}},
+        {"stage": "plan", "ms": 0.03, "detail": {"targets": ["openai/gpt-5", "groq/llama-4"]}},
+        {"stage": "attempt", "ms": 201.1, "detail": {"provider": "groq"}},
+    ],
+}
+TOTALS = {"requests": 1200, "errors": 3, "cost": 1.25, "cost_nano_usd": 1_250_000_000}
+
+COMMANDS = {
+    "keys-list": ("keys", "list"),
+    "keys-get": ("keys", "get", "key_0002"),
+    "keys-update": ("keys", "update", "key_0002", "--rpm", "5"),
+    "keys-create": ("keys", "create", "ci"),
+    "keys-revoke": ("keys", "revoke", "key_0002", "--yes"),
+    "credits-add": ("credits", "add", "key_0002", "5"),
+    "models-list": ("models", "list"),
+    "models-get": ("models", "get", "fake/echo"),
+    "providers-list": ("providers", "list"),
+    "providers-health": ("providers", "health"),
+    "config-show": ("config", "show"),
+    "config-reload": ("config", "reload"),
+    "requests-get": ("requests", "get", "req_0001"),
+    "status": ("status",),
+    "contexts-list": ("contexts", "list"),
+    "auth-status": ("auth", "status"),
+    "version": ("version",),
+}
+
+
+@pytest.fixture
+def gateway(stub: StubGateway) -> StubGateway:
+    answers: dict[tuple[str, str], Any] = {
+        ("GET", "/-/keys"): listing(key(), LIMITED),
+        ("GET", "/-/keys/key_0002"): Canned(LIMITED, headers={"etag": '"7"'}),
+        ("PUT", "/-/keys/key_0002"): LIMITED | {"version": 8},
+        ("DELETE", "/-/keys/key_0002"): LIMITED | {"status": "revoked"},
+        ("POST", "/-/keys"): Canned(key(key="sk-prism-secret"), 201),
+        ("POST", "/-/keys/key_0002/credits"): {
+            "key_id": "key_0002",
+            "added": 5,
+            "added_nano_usd": 5_000_000_000,
+            "credit_balance": 15.5,
+            "credit_balance_nano_usd": 15_500_000_000,
+        },
+        ("GET", "/-/models"): listing(MODEL),
+        ("GET", "/v1/models"): listing(MODEL),
+        ("GET", "/-/capabilities"): {
+            "object": "capabilities",
+            "version": "0.1.0",
+            "started_at": "2026-11-23T09:00:00Z",
+            "providers": [PROVIDER],
+        },
+        ("GET", "/-/health/providers"): {"object": "list", "window_s": 300, "providers": [HEALTH]},
+        ("GET", "/-/config"): CONFIG,
+        ("POST", "/-/reload"): {"status": "reloaded", "hash": "e9e39036", "needs_restart": []},
+        ("GET", "/-/requests/req_0001"): TRACE,
+        ("GET", "/-/usage"): {"object": "list", "data": [], "totals": TOTALS},
+        ("GET", "/readyz"): {"status": "ready"},
+    }
+    for (method, path), answer in answers.items():
+        stub.on(method, path, answer)
+    return stub
+
+
+def compare(name: str, text: str) -> None:
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("PRISM_GOLDEN") == "write":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8")
+
+
+def without_places(text: str, gateway: StubGateway, tmp_path: Path) -> str:
+    """Take out what is different in every run; the width of columns must not depend on it."""
+    return text.replace(gateway.url, "http://gateway").replace(str(tmp_path), "/tmp")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_in_a_pipe(cli: Run, gateway: StubGateway, tmp_path: Path, name: str, form: str) -> None:
+    result = cli(*COMMANDS[name], "-o", form, terminal=PIPE)
+    compare(f"{name}.{form}", without_places(result.out, gateway, tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"contexts-list", "auth-status"}))
+def test_in_a_terminal(cli: Run, gateway: StubGateway, tmp_path: Path, name: str) -> None:
+    result = cli(*COMMANDS[name], terminal=PEOPLE)
+    compare(f"{name}.tty", without_places(result.out + "---\n" + result.err, gateway, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("alone", ()),
+        ("help", ("--help",)),
+        ("help-keys", ("help", "keys")),
+        ("help-keys-create", ("help", "keys", "create")),
+        ("help-up", ("up", "--help")),
+        ("topic-environment", ("help", "environment")),
+        ("topic-formatting", ("help", "formatting")),
+        ("topic-exit-codes", ("help", "exit-codes")),
+        ("topic-config", ("help", "config")),
+        ("completion-bash", ("completion", "bash")),
+        ("completion-zsh", ("completion", "zsh")),
+        ("completion-fish", ("completion", "fish")),
+    ],
+)
+def test_help(cli: Run, name: str, words: tuple[str, ...]) -> None:
+    result = cli(*words)
+    assert result.code == 0
+    compare(name, result.out)

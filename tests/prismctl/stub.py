@@ -1,0 +1,139 @@
+"""A gateway of canned answers on a real socket, for what must look the same every time."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TOKEN = "prism-admin-test"
+KEY = "sk-prism-test"
+
+
+@dataclass
+class Sent:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Canned:
+    """An answer; ``body`` is JSON unless it is bytes."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+def error(status: int, code: str, message: str = "It is so.", **headers: str) -> Canned:
+    body = {"error": {"message": message, "type": "t", "param": None, "code": code}}
+    return Canned(body, status, {"x-request-id": "req_1", **headers})
+
+
+class StubGateway:
+    """Answers by method and path; a list of answers is used up one by one, the last one stays."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], list[Canned]] = {}
+        self.sent: list[Sent] = []
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one_request(self) -> None:
+                self.raw_requestline = self.rfile.readline(65537)
+                if not self.raw_requestline or not self.parse_request():
+                    self.close_connection = True
+                    return
+                path, _, query = self.path.partition("?")
+                length = int(self.headers.get("content-length", 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                body = self.rfile.read(length)
+                stub.sent.append(Sent(self.command, path, query, headers, body))
+                answer = stub.answer(self.command, path)
+                content = answer.content()
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def on(self, method: str, path: str, *answers: Any) -> None:
+        self.answers[method, path] = [
+            answer if isinstance(answer, Canned) else Canned(answer) for answer in answers
+        ]
+
+    def answer(self, method: str, path: str) -> Canned:
+        known = self.answers.get((method, path))
+        if not known:
+            return error(404, "not_found", f"The stub has no {method} {path}.")
+        return known.pop(0) if len(known) > 1 else known[0]
+
+    def last(self, method: str) -> Sent:
+        return next(one for one in reversed(self.sent) if one.method == method)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def key(**changes: Any) -> dict[str, Any]:
+    """A key as the admin API shows it."""
+    shown: dict[str, Any] = {
+        "id": "key_0001",
+        "object": "key",
+        "prefix": "sk-prism-ab12…9xYz",
+        "name": "ci",
+        "status": "active",
+        "is_expired": False,
+        "key_type": "byok",
+        "owner": None,
+        "org_id": None,
+        "models": None,
+        "providers": None,
+        "metadata": {},
+        "credits": 0,
+        "credits_nano_usd": 0,
+        "rate_limit_rpm": None,
+        "rate_limit_tpm": None,
+        "max_concurrency": None,
+        "allowed_ips": None,
+        "allowed_tools": None,
+        "denied_tools": None,
+        "expires_at": None,
+        "budgets": [],
+        "created_at": "2026-11-01T12:00:00Z",
+        "updated_at": "2026-11-01T12:00:00Z",
+        "last_used_at": None,
+        "version": 1,
+    }
+    return shown | changes
+
+
+def listing(*rows: dict[str, Any], has_more: bool = False) -> dict[str, Any]:
+    ids = [row["id"] for row in rows]
+    ends = {"first_id": ids[0], "last_id": ids[-1]} if ids else {}
+    return {"object": "list", "data": list(rows), "has_more": has_more, **ends}

@@ -1,0 +1,169 @@
+"""prismctl against the real ``prismd``: the contract between the two, one command after another."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.prismctl.processes import Home, up
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    person = Home(tmp_path_factory.mktemp("home"))
+    with up(person, "--no-detect"):
+        yield person
+
+
+def test_the_life_of_a_key(home: Home) -> None:
+    made = home.run(
+        "keys", "create", "life", "--owner", "ana", "--models", "fake/*", "--rpm", "60",
+        "--budget", "50/month", "--budget", "0.5/day", "--credits", "1.25", "--expires", "30d",
+        "--tag", "team=search", "--ip", "127.0.0.1,10.0.0.0/8", "--deny-tools", "rm",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    assert made.stdout == f"{secret}\n"
+    assert secret.startswith("sk-prism-")
+
+    key = home.json("keys", "get", "life")
+    assert (key["key_type"], key["credits"], key["owner"]) == ("managed", 1.25, "ana")
+    assert key["allowed_ips"] == ["127.0.0.1", "10.0.0.0/8"]
+    assert [(b["limit"], b["window"]) for b in key["budgets"]] == [(50, "monthly"), (0.5, "daily")]
+    assert home.run("chat", "hi", PRISMCTL_API_KEY=secret).stdout == "hi\n"
+
+    assert home.json("credits", "add", "life", "0.000001")["credit_balance"] == 1.250001
+    changed = home.json("keys", "update", "life", "--rpm", "5", "--clear", "owner", "--tag", "a=b")
+    assert (changed["rate_limit_rpm"], changed["owner"]) == (5, None)
+    assert changed["metadata"] == {"team": "search", "a": "b"}
+
+    assert home.run("keys", "block", "life").returncode == 0
+    assert home.run("chat", "hi", PRISMCTL_API_KEY=secret).returncode == 3
+    assert home.run("keys", "unblock", key["id"]).returncode == 0
+    assert home.run("chat", "hi", PRISMCTL_API_KEY=secret).returncode == 0
+    assert home.run("keys", "revoke", "life", "--yes").returncode == 0
+    assert home.run("chat", "hi", PRISMCTL_API_KEY=secret).returncode == 3
+    assert home.run("keys", "update", key["id"], "--rpm", "1").returncode == 5
+
+
+def test_what_the_gateway_refuses_is_said(home: Home) -> None:
+    result = home.run("keys", "create", "x", "--ip", "not-an-ip")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "request id: req_" in result.stderr
+    missing = home.run("keys", "get", "key_nothing", "-o", "json")
+    assert missing.returncode == 4
+    assert json.loads(missing.stderr)["error"]["code"] == "key_not_found"
+
+
+def test_a_limit_is_9_with_the_time_to_wait(home: Home) -> None:
+    secret = home.run("keys", "create", "one", "--rpm", "1").stdout.strip()
+    assert home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret).returncode == 0
+    refused = home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret)
+    assert refused.returncode == 9
+    assert "hint: try again in " in refused.stderr
+
+
+def test_a_credential_in_the_wrong_place_is_said(home: Home) -> None:
+    token = (home.data_dir / "admin-token").read_text().strip()
+    as_key = home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=token)
+    assert as_key.returncode == 3
+    assert "hint: give this context a virtual key" in as_key.stderr
+    key = (home.data_dir / "dev-key").read_text().strip()
+    as_token = home.run("keys", "list", PRISMCTL_TOKEN=key)
+    assert as_token.returncode == 3
+    assert "hint: give this context an admin token" in as_token.stderr
+
+
+def test_a_call_can_be_explained_afterwards(home: Home) -> None:
+    called = home.run("chat", "-m", "fake/lorem", "tell", "--debug")
+    assert called.returncode == 0
+    request_id = next(
+        line.split()[-1] for line in called.stderr.splitlines() if "/chat/completions" in line
+    )
+    assert "$0." in called.stderr
+    trace = home.json("requests", "get", request_id)
+    assert (trace["model"], trace["status"], trace["is_stream"]) == ("fake/lorem", 200, True)
+    shown = home.run("requests", "get", request_id).stdout
+    assert "stages\tpermit\t" in shown
+    assert home.run("requests", "get", "req_nothing").returncode == 4
+
+
+@pytest.mark.parametrize("model", ["fake/echo", "fake/lorem", "fake/json", "fake/reason"])
+@pytest.mark.parametrize("words", [(), ("--no-stream",)])
+def test_every_fake_model_answers(home: Home, model: str, words: tuple[str, ...]) -> None:
+    result = home.run("chat", "-m", model, "hello", *words)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+    assert f"{model} · " in result.stderr
+
+
+def test_an_answer_that_breaks_off_is_1(home: Home) -> None:
+    result = home.run("chat", "-m", "fake/lorem+cut=3", "hello")
+    assert result.returncode == 1
+    assert "the answer broke off" in result.stderr
+
+
+def test_reading_commands_answer(home: Home) -> None:
+    assert home.json("models", "get", "fake/echo")["owned_by"] == "fake"
+    assert home.run("models", "get", "fake/ecko").returncode == 4
+    assert [row["id"] for row in home.json("providers", "list")["data"]] == ["fake"]
+    assert home.json("status")["state"] == "ready"
+    assert home.json("config", "show")["source"].endswith("prism.yaml")
+    assert home.json("version")["prismd"] == home.json("version")["prismctl"]
+    assert [row["state"] for row in home.json("auth", "status")["data"]] == ["ok", "ok"]
+    assert home.run("api", "GET", "/-/metrics").stdout.startswith("# HELP")
+
+
+def test_a_config_is_checked_and_reloaded(home: Home) -> None:
+    config = home.data_dir / "prism.yaml"
+    good = config.read_text()
+    assert home.run("config", "check", str(config)).returncode == 0
+    assert home.json("config", "reload")["status"] == "unchanged"
+    config.write_text(good + "no_such_section: {}\n")
+    try:
+        checked = home.run("config", "check", str(config))
+        assert checked.returncode == 2
+        assert "prism.yaml:" in checked.stderr
+        refused = home.run("config", "reload")
+        assert refused.returncode == 2
+        assert "no_such_section" in refused.stderr
+    finally:
+        config.write_text(good)
+    assert home.run("config", "reload").returncode == 0
+
+
+def test_a_token_is_given_at_login_and_taken_at_logout(home: Home, tmp_path: Path) -> None:
+    url = home.json("contexts", "list")["data"][0]["url"]
+    token = (home.data_dir / "admin-token").read_text()
+    other = Home(tmp_path)
+    assert other.run("auth", "login", "--url", url, stdin="wrong").returncode == 3
+    assert other.run("auth", "login", "--url", url, stdin=token).returncode == 0
+    assert other.run("keys", "list", "-o", "name").returncode == 0
+    assert other.run("auth", "logout").returncode == 0
+    assert other.run("keys", "list").returncode == 3
+
+
+def test_a_reader_that_goes_away_is_no_error(home: Home) -> None:
+    import subprocess
+
+    from tests.prismctl.processes import PRISMCTL
+
+    result = subprocess.run(
+        [
+            "sh",
+            "-c",
+            '"$@" 2>err | true; cat err',
+            "sh",
+            *PRISMCTL,
+            "api",
+            "GET",
+            "/-/openapi.json",
+        ],
+        env=home.env(),
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout == ""

@@ -1,0 +1,111 @@
+"""A person at a real terminal (a pty), with the real ``prismd`` behind."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.prismctl.processes import Home, Screen, up
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    person = Home(tmp_path_factory.mktemp("home"))
+    with up(person, "--no-detect"):
+        yield person
+
+
+def test_a_new_key_is_shown_in_a_friendly_block_once(home: Home) -> None:
+    screen = Screen(home, "keys", "create", "tty")
+    assert screen.end() == 0
+    [secret] = re.findall(r"sk-prism-\w+", screen.text)
+    assert f"\x1b[32;1m{secret}\x1b[0m" in screen.text
+    assert "Its secret, shown this once:" in screen.text
+
+
+def test_revoke_asks_and_obeys_the_answer(home: Home) -> None:
+    home.run("keys", "create", "ask")
+    screen = Screen(home, "keys", "revoke", "ask")
+    screen.until("for ever? [y/N] ")
+    screen.type("n\n")
+    assert screen.end() == 1
+    assert "nothing was changed" in screen.text
+    assert home.json("keys", "get", "ask")["status"] == "active"
+    screen = Screen(home, "keys", "revoke", "ask")
+    screen.until("[y/N] ")
+    screen.type("y\n")
+    assert screen.end() == 0
+    assert home.json("keys", "get", "ask")["status"] == "revoked"
+
+
+def test_ctrl_c_at_the_question_is_130_and_changes_nothing(home: Home) -> None:
+    home.run("keys", "create", "break")
+    screen = Screen(home, "keys", "revoke", "break")
+    screen.until("[y/N] ")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert home.json("keys", "get", "break")["status"] == "active"
+
+
+def test_no_input_never_asks(home: Home) -> None:
+    home.run("keys", "create", "noask")
+    screen = Screen(home, "keys", "revoke", "noask", "--no-input")
+    assert screen.end() == 2
+    assert "add --yes" in screen.text
+
+
+def test_a_table_is_aligned_and_coloured_and_no_color_is_obeyed(home: Home) -> None:
+    screen = Screen(home, "keys", "list")
+    assert screen.end() == 0
+    assert "\x1b[32m● active" in screen.text
+    screen = Screen(home, "keys", "list", "--no-color")
+    assert screen.end() == 0
+    assert "● active" in screen.text
+    assert "\x1b[" not in screen.text
+
+
+def test_login_asks_without_showing_the_token(home: Home, tmp_path: Path) -> None:
+    url = home.json("contexts", "list")["data"][0]["url"]
+    token = (home.data_dir / "admin-token").read_text().strip()
+    screen = Screen(Home(tmp_path), "auth", "login", "--url", url)
+    screen.until("Admin token: ")
+    screen.type(f"{token}\n")
+    assert screen.end() == 0
+    assert token not in screen.text
+    assert "signed in to default" in screen.text
+
+
+def test_a_conversation_goes_on_until_ctrl_d(home: Home) -> None:
+    screen = Screen(home, "chat", "-m", "fake/echo")
+    screen.until("> ")
+    screen.type("first\n")
+    screen.until("fake/echo · ")
+    screen.until("> ")
+    screen.type("second\n")
+    screen.until("fake/echo · ")
+    screen.until("> ")
+    screen.type("\x04")
+    assert screen.end() == 0
+
+
+def test_ctrl_c_ends_an_answer_but_not_the_conversation(home: Home) -> None:
+    screen = Screen(home, "chat", "-m", "fake/lorem+tokens=500+rate=5")
+    screen.until("> ")
+    screen.type("go on for ever\n")
+    screen.until("go on for ever\r\n")
+    screen.until(" ")
+    screen.type("\x03")
+    screen.until("this question is forgotten")
+    screen.until("> ")
+    screen.type("\x04")
+    assert screen.end() == 0
+
+
+def test_ctrl_c_stops_up_cleanly(tmp_path: Path) -> None:
+    screen = Screen(Home(tmp_path), "up", "--port", "0", "--no-detect")
+    screen.until("Ctrl-C stops it.")
+    screen.type("\x03")
+    assert screen.end() == 0
+    assert "stopping …" in screen.text
+    assert "rror" not in screen.text
