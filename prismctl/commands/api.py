@@ -49,8 +49,7 @@ def api(
     http = session.openai.http if path.startswith("/v1/") else session.admin.http
     answer = http.request(
         verb_,
-        path,
-        params={name: _word(value) for name, value in fields.items()} if is_query else None,
+        _with_query(path, fields) if is_query else path,
         body=fields if fields and not is_query else None,
         content=None if source is None else _read(source),
     )
@@ -85,6 +84,16 @@ def _json(text: str, value: str) -> Json:
     except ValueError:
         msg = f"{text!r}: what follows := is not JSON"
         raise UsageProblem(msg, hint="use = for plain text") from None
+
+
+def _with_query(path: str, fields: Object) -> str:
+    """Join fields to the query that a path may have of its own."""
+    if not fields:
+        return path
+    from urllib.parse import urlencode
+
+    words = urlencode({name: _word(value) for name, value in fields.items()})
+    return f"{path}{'&' if '?' in path else '?'}{words}"
 
 
 def _word(value: Json) -> str:

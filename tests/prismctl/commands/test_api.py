@@ -19,6 +19,13 @@ def test_v1_goes_with_the_key_and_the_rest_with_the_token(cli: Run, stub: StubGa
     assert stub.sent[1].query == "limit=5&status=active"
 
 
+def test_a_query_in_the_path_stays_and_fields_join_it(cli: Run, stub: StubGateway) -> None:
+    stub.on("GET", "/-/usage", {})
+    cli("api", "GET", "/-/usage?group_by=model,key")
+    cli("api", "GET", "/-/usage?group_by=key", "-f", "since=24h")
+    assert [one.query for one in stub.sent] == ["group_by=model,key", "group_by=key&since=24h"]
+
+
 def test_fields_are_text_or_json(cli: Run, stub: StubGateway) -> None:
     stub.on("POST", "/-/keys", Canned({"ok": True}, 201))
     result = cli("api", "POST", "/-/keys", "-f", "name=a=b", "-f", "rpm:=5", "-f", "models:=[]")
