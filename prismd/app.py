@@ -20,7 +20,7 @@ from prismd.endpoints import chat, diagnostics, health, models
 from prismd.endpoints.admin import capabilities, events, keys, requests, usage
 from prismd.endpoints.asgi import ClientLeft, read_body
 from prismd.endpoints.deps import POLICIES, Policy
-from prismd.front.gate import Gate
+from prismd.front.gate import Gate, internal_error
 from prismd.gateway import Gateway
 from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, NotFound, PrismError
 from prismd.openapi import document
@@ -183,6 +183,7 @@ def build(gateway: Gateway) -> ASGIApp:
     rooms.add_exception_handler(PrismError, _prism_error)
     rooms.add_exception_handler(RequestValidationError, _invalid)
     rooms.add_exception_handler(HTTPException, _http_error)
+    rooms.add_exception_handler(Exception, _fault)
     return Gate(Cors(App(gateway, rooms), gateway), gateway)
 
 
@@ -209,15 +210,30 @@ async def _prism_error(_: Request, error: Exception) -> Response:
     return _answer(error)
 
 
+async def _fault(request: Request, _: Exception) -> Response:
+    return _answer(internal_error(request.scope["request_id"]))  # the front logs it
+
+
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
     if error.status_code == MethodNotAllowed.status:
-        allowed = (error.headers or {}).get("Allow", "")
-        return _answer(_wrong_method(request.method, allowed))
+        return _answer(_wrong_method(request.method, _methods_at(request.scope["path"])))
     if error.status_code == NotFound.status:
         msg = f"There is nothing at {request.scope['path']}. GET /-/capabilities lists the routes."
         return _answer(NotFound(msg))
-    return _answer(InvalidRequest(str(error.detail)))
+    return _answer(_not_json())
+
+
+def _methods_at(path: str) -> str:
+    """Return the methods that a path takes, as the ``Allow`` header has them."""
+    routes = (route for room in ROOMS for route in room.routes if isinstance(route, APIRoute))
+    matching = (route for route in routes if route.path_regex.match(path))
+    return ", ".join(sorted({method for route in matching for method in methods_of(route)}))
+
+
+def _not_json() -> InvalidRequest:
+    msg = "The body is not valid JSON. Send one JSON object, encoded as UTF-8."
+    return InvalidRequest(msg, code="invalid_json")
 
 
 def _wrong_method(method: str, allowed: str) -> MethodNotAllowed:
@@ -231,10 +247,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     location = [str(part) for part in first["loc"][1:]]
     param, kind = ".".join(location), str(first["type"])
     if kind == "json_invalid":
-        problem = InvalidRequest(
-            "The body is not valid JSON. Send one JSON object, encoded as UTF-8.",
-            code="invalid_json",
-        )
+        problem = _not_json()
     elif kind == "extra_forbidden":
         problem = InvalidRequest(
             f"'{param}' is not a field of this request.", code="unknown_field", param=param

@@ -43,6 +43,8 @@ SAVE_USE_S = 5.0
 PRUNE_S = 3_600.0
 TRACES_KEPT_S = 7 * 86_400.0
 BACKLOG = 2_048
+WATCH_LOOK_MS = 2_000
+"""How long after the start, at most, a change is found that came before the watch began."""
 
 
 async def run(read_config: Callable[[], LoadedConfig]) -> None:
@@ -193,13 +195,30 @@ async def _warm() -> None:
 
 
 async def _watch(gateway: Gateway, source: Path) -> None:
-    """Reload when the configuration file changes, also when an editor replaces it."""
+    """Reload when the configuration file changes, also when an editor replaces it.
+
+    What counts is how the files look, not that a change was announced: the first look, soon after
+    the start, finds what was changed before the watch began.
+    """
     is_folder = await asyncio.to_thread(source.is_dir)
-    folder = source if is_folder else source.parent
+    changes = awatch(
+        source if is_folder else source.parent,
+        watch_filter=lambda _, path: is_folder or Path(path) == source,
+        recursive=False,
+        rust_timeout=WATCH_LOOK_MS,
+        yield_on_timeout=True,
+    )
+    seen = None
+    async for _ in changes:
+        looks = await asyncio.to_thread(_looks, source)
+        if looks != seen:
+            seen = looks
+            with contextlib.suppress(ConfigError):  # told in the log, on the bus, in /-/config
+                await reload(gateway)
 
-    def is_config(_: object, path: str) -> bool:
-        return is_folder or Path(path) == source
 
-    async for _ in awatch(folder, watch_filter=is_config, recursive=False):
-        with contextlib.suppress(ConfigError):  # told in the log, on the bus and in /-/config
-            await reload(gateway)
+def _looks(source: Path) -> list[tuple[str, int, int, int]]:
+    """Return what changes when a file of the configuration does."""
+    files = sorted(source.iterdir()) if source.is_dir() else [source]
+    stats = [(file.name, file.stat()) for file in files if file.exists()]
+    return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats]

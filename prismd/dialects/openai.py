@@ -19,6 +19,9 @@ from prismd.wire.common import Usage
 MAX_MESSAGE_CHARS = 2_000
 """How much of a vendor's error text is passed on."""
 
+MAX_MODEL_CHARS = 256
+"""A name longer than this is no model's: it is not looked up, and written down nowhere."""
+
 _PASSED_STATUSES = {
     400: "invalid_request_error",
     404: "not_found",
@@ -35,17 +38,24 @@ _decode_peek = msgspec.json.Decoder(ChatPeek).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class ToolFunction(msgspec.Struct):
-    """The part of a tool that names it."""
+class ToolName(msgspec.Struct):
+    """The part of a tool that names it; also one of the older ``functions``."""
 
     name: str
 
 
 class Tool(msgspec.Struct):
-    """A tool offered to the model; only function tools have a name to check."""
+    """A tool offered to the model."""
 
-    function: ToolFunction | None = None
+    function: ToolName | None = None
+    custom: ToolName | None = None
     type: str = "function"
+
+    @property
+    def name(self) -> str:
+        """What rules about tools go by; a vendor's built-in tool is known by its type."""
+        named = self.function or self.custom
+        return named.name if named else self.type
 
 
 class _Details(msgspec.Struct):
@@ -94,6 +104,7 @@ class _ErrorEnvelope(msgspec.Struct):
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_error = msgspec.json.Decoder(_ErrorEnvelope).decode
 _decode_tool = msgspec.json.Decoder(Tool).decode
+_decode_function = msgspec.json.Decoder(ToolName).decode
 
 
 def parse_chat(body: bytes) -> ChatRequest:
@@ -103,6 +114,7 @@ def parse_chat(body: bytes) -> ChatRequest:
         InvalidRequest: not JSON, a field missing or of the wrong type; ``param`` names it.
     """
     try:
+        body.decode()  # what is not looked at here must be UTF-8, too
         peek = _decode_peek(body)
         fields = _decode_fields(body)
     except msgspec.ValidationError as error:
@@ -114,6 +126,11 @@ def parse_chat(body: bytes) -> ChatRequest:
         raise InvalidRequest("The JSON is nested too deeply.", code="invalid_json") from None
     if not peek.model:
         raise _missing("model")
+    if len(peek.model) > MAX_MODEL_CHARS:
+        msg = (
+            f"'model' has more than {MAX_MODEL_CHARS} characters. GET /v1/models lists the models."
+        )
+        raise InvalidRequest(msg, code="invalid_value", param="model")
     if not peek.messages:
         raise _missing("messages")
     return ChatRequest(peek=peek, fields=fields, size_bytes=len(body))
@@ -140,32 +157,45 @@ def _wrong_field(problem: str) -> InvalidRequest:
 
 
 def tool_names(request: ChatRequest) -> list[str]:
-    """Return the names of the function tools that the request offers.
+    """Return the names of the tools that the request offers, in ``tools`` or ``functions``.
 
     Raises:
         InvalidRequest: a tool has no readable name.
     """
+    peek = request.peek
     try:
-        tools = [_decode_tool(raw) for raw in request.peek.tools or ()]
-    except msgspec.DecodeError as error:
+        functions = [_decode_function(raw) for raw in peek.functions or ()]
+        tools = [_decode_tool(raw) for raw in peek.tools or ()]
+    except (msgspec.DecodeError, RecursionError) as error:
         msg = f"'tools' cannot be read: {error}."
         raise InvalidRequest(msg, code="invalid_type", param="tools") from None
-    return [tool.function.name for tool in tools if tool.function is not None]
+    return [tool.name for tool in tools] + [function.name for function in functions]
 
 
 def chat_call(request: ChatRequest, *, path: str, model: str) -> HttpCall:
     """Build the vendor's request: the client's fields, with the vendor's model name.
 
     A stream always asks for its usage; the decoder takes it out again if the client did not.
+
+    Raises:
+        InvalidRequest: ``stream_options`` cannot be read.
     """
     fields = dict(request.fields)
     fields["model"] = msgspec.Raw(jsonio.encode(model))
     if request.is_stream and not request.wants_usage:
         asked = request.peek.stream_options is not None
-        options = _decode_fields(fields["stream_options"]) if asked else {}
+        options = _stream_options(fields["stream_options"]) if asked else {}
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(jsonio.encode(options))
     return HttpCall("POST", path, jsonio.encode(fields))
+
+
+def _stream_options(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:
+    try:
+        return _decode_fields(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        msg = f"'stream_options' cannot be read: {error}."
+        raise InvalidRequest(msg, code="invalid_type", param="stream_options") from None
 
 
 def read_usage(body: bytes, *, provider: str) -> Usage | None:

@@ -1,8 +1,7 @@
 """``POST /v1/chat/completions`` (hot) and ``POST /v1/count_tokens``."""
 
-import msgspec
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from prismd.dialects.openai import parse_chat
@@ -18,12 +17,18 @@ from prismd.endpoints.asgi import (
 from prismd.endpoints.replies import json_reply
 from prismd.flow.serve import serve
 from prismd.gateway import Gateway
-from prismd.kernel import clock, jsonio
+from prismd.kernel import clock
 from prismd.metering.tokens import estimate_messages
 from prismd.policy.access import check_model
 from prismd.wire.call import Call, DialectName, Op
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
+
+_CHAT_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatPeek"}}},
+}
+"""The body of a chat, which the OpenAPI document describes with the hot route."""
 
 
 async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,16 +58,6 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
         return
 
 
-class CountTokensRequest(BaseModel):
-    """A chat request of which only the size is asked."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str = Field(min_length=1)
-    messages: list[dict[str, JsonValue]] = Field(min_length=1)
-    tools: list[dict[str, JsonValue]] = []
-
-
 class CountTokensReply(BaseModel):
     """How many tokens a request would use."""
 
@@ -74,21 +69,23 @@ class CountTokensReply(BaseModel):
     remaining_tokens: int | None = None
 
 
-@room.post("/v1/count_tokens", response_model=CountTokensReply, response_model_exclude_none=True)
+@room.post(
+    "/v1/count_tokens",
+    response_model=CountTokensReply,
+    response_model_exclude_none=True,
+    openapi_extra={"requestBody": _CHAT_BODY},
+)
 async def count_tokens(
-    request: Request, body: CountTokensRequest, gateway: deps.TheGateway, caller: deps.TheCaller
+    request: Request, gateway: deps.TheGateway, caller: deps.TheCaller
 ) -> Response:
     """Estimate the prompt tokens of a chat request, without calling anybody."""
+    asked = parse_chat(await request.body())
+    check_model(caller.key, asked.model)
     deps.count_call(gateway, caller, request.scope)
-    check_model(caller.key, body.model)
-    target = gateway.snapshot.catalog.resolve(body.model)[0]
-    context = gateway.snapshot.facts(body.model, target).context_tokens
-    count = estimate_messages(_raw(body.messages), _raw(body.tools))
-    answer: dict[str, object] = {"model": body.model, "token_count": count, "method": "estimate"}
+    target = gateway.snapshot.catalog.resolve(asked.model)[0]
+    context = gateway.snapshot.facts(asked.model, target).context_tokens
+    count = estimate_messages(asked.peek.messages, asked.peek.tools or ())
+    answer: dict[str, object] = {"model": asked.model, "token_count": count, "method": "estimate"}
     if context is not None:
         answer |= {"max_context_tokens": context, "remaining_tokens": max(0, context - count)}
     return json_reply(answer)
-
-
-def _raw(values: list[dict[str, JsonValue]]) -> list[msgspec.Raw]:
-    return [msgspec.Raw(jsonio.encode(value)) for value in values]

@@ -1,14 +1,13 @@
 """``GET /v1/models`` and ``/v1/models/{model}`` for keys, ``GET /-/models`` for the operator."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 
 from prismd.endpoints import deps
-from prismd.endpoints.replies import json_reply
+from prismd.endpoints.replies import Usd, json_reply
 from prismd.kernel.errors import NotFound
 from prismd.kernel.jsonio import Raw
 from prismd.kernel.money import PicoUsd, format_per_million
@@ -25,9 +24,9 @@ admin_room = APIRouter(tags=["models"], dependencies=[Depends(deps.admin)])
 class Pricing(BaseModel):
     """Dollars per million tokens, below any tier."""
 
-    input_per_m_tokens: Decimal
-    cached_input_per_m_tokens: Decimal
-    output_per_m_tokens: Decimal
+    input_per_m_tokens: Usd
+    cached_input_per_m_tokens: Usd
+    output_per_m_tokens: Usd
 
 
 class ModelObject(BaseModel):

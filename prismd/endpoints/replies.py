@@ -1,11 +1,16 @@
 """How rooms write JSON: money stays exact, times are RFC 3339, lists have one shape."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Annotated
 
 from fastapi import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from prismd.kernel import clock, jsonio
+
+Usd = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+"""Dollars in an answer: a plain decimal number."""
 
 
 def json_reply(

@@ -13,7 +13,7 @@ from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.stream import Relay
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import PrismError, UpstreamError
+from prismd.kernel.errors import Internal, PrismError, UpstreamError
 from prismd.kernel.money import NanoUsd, format_usd
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
@@ -22,6 +22,8 @@ from prismd.routing.plan import Attempt, plan
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
 from prismd.wire.usage import CallRecord
+
+_FAULT = "The gateway failed to handle this call."
 
 
 async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
@@ -50,7 +52,9 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
 
         answer = await attempt(gateway, snap, call, attempts, trace)
         trace.stage("attempt", provider=answer.attempt.provider.id)
-    except PrismError as error:
+    except Exception as caught:
+        # Also a fault of ours must not keep the caller's slot; the front answers it.
+        error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
         tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
         outcome = Outcome.failed(error, tried)
         trace.stage("refused", code=error.code, param=error.param, message=error.message)

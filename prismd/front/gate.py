@@ -61,16 +61,17 @@ class Gate:
             await self._app(scope, receive, send_on)
         except PrismError as error:
             if started:
-                raise
-            await send_error(send_on, error)
+                log.warning("request %s broke off: %s", request_id, error.message)
+            else:
+                await send_error(send_on, error)
         except Exception:
             log.exception("request %s failed", request_id)
-            if started:
-                raise
-            await send_error(send_on, _internal_error(request_id))
+            if not started:
+                await send_error(send_on, internal_error(request_id))
 
 
-def _internal_error(request_id: str) -> Internal:
+def internal_error(request_id: str) -> Internal:
+    """Return what a client learns of a fault of ours: the id under which the log has it."""
     return Internal(
         f"The gateway failed to handle this request. Its log has the detail under {request_id}."
     )

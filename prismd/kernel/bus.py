@@ -86,9 +86,13 @@ class Bus:
             viewer.offer(event)
 
     def watch(self, wants: Callable[[Event], bool], *, after_seq: int | None = None) -> Viewer:
-        """Subscribe; with ``after_seq``, first replay what the ring still holds after it."""
+        """Subscribe; with ``after_seq``, first replay what the ring still holds after it.
+
+        A number that was not reached yet is from before a restart: everything is replayed.
+        """
         viewer = Viewer(wants)
         if after_seq is not None:
+            after_seq = after_seq if after_seq <= self._seq else 0
             oldest = self._ring[0].seq if self._ring else self._seq + 1
             viewer.missed = max(0, min(oldest - after_seq - 1, self._seq))
             for event in self._ring:

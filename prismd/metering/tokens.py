@@ -68,7 +68,7 @@ def estimate_usage(peek: ChatPeek, *, output_chars: int) -> Usage:
 def _estimate_message(raw: msgspec.Raw) -> int:
     try:
         message = _decode_message(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return estimate_chars(len(bytes(raw)))
     tokens = estimate_text(message.name or "")
     if message.tool_calls is not None:

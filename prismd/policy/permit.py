@@ -35,7 +35,7 @@ def permit(call: Call, limiter: RateLimiter) -> Admission:
     key = call.caller.key
     access.check_ip(key, call.caller.ip)
     access.check_model(key, call.request.model)
-    if access.restricts_tools(key) and call.request.peek.tools:
+    if access.restricts_tools(key):
         access.check_tools(key, tool_names(call.request))
     state = limiter.admit(key, call.started_s)
     return Admission(limiter, key.id, state.headers() if state else {})

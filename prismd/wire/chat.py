@@ -32,6 +32,8 @@ class ChatPeek(msgspec.Struct, frozen=True, gc=False):
     stop: str | list[str] | None = None
     user: str | None = None
     tools: list[msgspec.Raw] | None = None
+    functions: list[msgspec.Raw] | None = None
+    """The older spelling of ``tools``."""
     tool_choice: str | dict[str, msgspec.Raw] | None = None
     parallel_tool_calls: bool | None = None
     response_format: dict[str, msgspec.Raw] | None = None

@@ -59,7 +59,10 @@ async def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
 
 async def test_a_provider_at_an_address_of_its_own_needs_no_credential(tmp_path: Path) -> None:
-    text = "providers:\n  lab: {type: vllm, base_url: 'http://10.0.0.7:8000'}\n  near: {type: ollama}\n"
+    text = (
+        "providers:\n  lab: {type: vllm, base_url: 'http://10.0.0.7:8000'}\n"
+        "  near: {type: ollama}\n"
+    )
     snapshot = await snapshot_of(tmp_path, text)
     lab, near = snapshot.catalog.providers.values()
     assert (lab.base_url, lab.is_local, lab.models) == ("http://10.0.0.7:8000/v1", False, None)

@@ -1,7 +1,6 @@
 """What the key rooms read and write (api-reference §1.16, with everything its docs promise)."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, cast
 
@@ -11,11 +10,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     WithJsonSchema,
     field_validator,
 )
 
-from prismd.endpoints.replies import ListOf, time_text, usd
+from prismd.endpoints.replies import ListOf, Usd, time_text, usd
+from prismd.kernel import clock
+from prismd.kernel.errors import InvalidRequest
 from prismd.kernel.money import NanoUsd, parse_usd
 from prismd.policy.access import parse_networks
 from prismd.policy.identity import is_expired
@@ -23,6 +25,8 @@ from prismd.wire.key import Budget, BudgetWindow, KeyChanges, KeyRecord, KeyStat
 
 MAX_NAME_CHARS = 200
 MAX_ITEMS = 1_000
+MAX_TIME_S = 253_402_300_799
+"""The last second of the year 9999."""
 
 
 def _dollars(value: object) -> NanoUsd:
@@ -36,16 +40,46 @@ def _dollars(value: object) -> NanoUsd:
     return amount
 
 
-Dollars = Annotated[
-    NanoUsd,
-    BeforeValidator(_dollars),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
-]
+_DOLLARS_SCHEMA: dict[str, JsonValue] = {
+    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]
+}
+
+Dollars = Annotated[NanoUsd, BeforeValidator(_dollars), WithJsonSchema(_DOLLARS_SCHEMA)]
 """Dollars in a request: a JSON number, or a string for more than 15 digits."""
+
+
+def _amount(value: object) -> NanoUsd:
+    try:
+        amount = _dollars(value)
+    except ValueError as error:
+        raise InvalidRequest(f"'amount': {error}.", code="invalid_amount", param="amount") from None
+    if amount == 0:
+        raise InvalidRequest("Give more than 0 dollars.", code="invalid_amount", param="amount")
+    return amount
+
+
+def _moment(value: object) -> int:
+    msg = "give a time from 1970 to 9999 with its offset, such as 2027-01-31T00:00:00Z"
+    try:
+        moment_s = clock.parse_iso(value) if isinstance(value, str) else -1
+    except ValueError:
+        raise ValueError(msg) from None
+    if not 0 <= moment_s <= MAX_TIME_S:
+        raise ValueError(msg)
+    return moment_s
+
+
+Amount = Annotated[NanoUsd, BeforeValidator(_amount), WithJsonSchema(_DOLLARS_SCHEMA)]
+"""More than 0 dollars; a wrong one has an error code of its own."""
+
+Moment = Annotated[
+    int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A time in a request, as epoch seconds."""
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
 Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
-Limit = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Limit = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 
 
 class BudgetInput(BaseModel):
@@ -55,7 +89,7 @@ class BudgetInput(BaseModel):
 
     limit: Dollars
     window: BudgetWindow = BudgetWindow.MONTHLY
-    hard: bool = True
+    hard: Annotated[bool, Field(strict=True)] = True
 
     def to_wire(self) -> Budget:
         """Return the budget as it is stored."""
@@ -81,7 +115,7 @@ class KeyFields(BaseModel):
     """Addresses or CIDR networks."""
     allowed_tools: Names | None = None
     denied_tools: Names | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     budgets: Annotated[list[BudgetInput], Field(max_length=MAX_ITEMS)] | None = None
 
     @field_validator("allowed_ips")
@@ -98,7 +132,9 @@ class KeyFields(BaseModel):
 
 def _to_record(name: str, value: object) -> tuple[str, object]:
     if name == "expires_at":
-        return "expires_at_s", int(value.timestamp()) if isinstance(value, datetime) else None
+        return "expires_at_s", value
+    if name == "status":
+        return name, KeyStatus(str(value))
     if name == "budgets":
         items = value if isinstance(value, list) else []
         return name, tuple(item.to_wire() for item in items if isinstance(item, BudgetInput))
@@ -123,7 +159,8 @@ class KeyUpdate(KeyFields):
     """Body of ``PUT /-/keys/{key_id}``: only the fields given are changed."""
 
     name: Text = ""
-    status: Literal[KeyStatus.ACTIVE, KeyStatus.BLOCKED] = KeyStatus.ACTIVE
+    status: Literal["active", "blocked"] = "active"
+    """A key is revoked with DELETE."""
 
 
 class CreditsAdd(BaseModel):
@@ -131,13 +168,13 @@ class CreditsAdd(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    amount: Dollars
+    amount: Amount
 
 
 class BudgetObject(BaseModel):
     """A spending limit as it is shown."""
 
-    limit: Decimal
+    limit: Usd
     limit_nano_usd: int
     window: BudgetWindow
     hard: bool
@@ -158,7 +195,7 @@ class KeyObject(BaseModel):
     models: list[str] | None
     providers: list[str] | None
     metadata: dict[str, str]
-    credits: Decimal
+    credits: Usd
     credits_nano_usd: int
     rate_limit_rpm: int | None
     rate_limit_tpm: int | None
@@ -190,9 +227,9 @@ class CreditsReply(BaseModel):
     """The balance after credits were added."""
 
     key_id: str
-    added: Decimal
+    added: Usd
     added_nano_usd: int
-    credit_balance: Decimal
+    credit_balance: Usd
     credit_balance_nano_usd: int
 
 

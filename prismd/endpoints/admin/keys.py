@@ -98,9 +98,7 @@ async def update_key(
     async with gateway.changing_keys:
         record = _find(gateway, key_id)
         _check_version(record, if_match)
-        if record.status is KeyStatus.REVOKED:
-            msg = "This key is revoked, which is for ever. Make a new one."
-            raise Conflict(msg, code="key_revoked")
+        _check_not_revoked(record)
         record = await _change(gateway, record, "updated", body.changes())
     return _show(gateway, record)
 
@@ -119,10 +117,9 @@ async def revoke_key(key_id: str, gateway: deps.TheGateway, if_match: IfMatch = 
 @room.post("/{key_id}/credits", response_model=CreditsReply)
 async def add_credits(key_id: str, body: CreditsAdd, gateway: deps.TheGateway) -> Response:
     """Add prepaid credits to a managed key."""
-    if body.amount <= 0:
-        raise InvalidRequest("Give more than 0 dollars.", code="invalid_amount", param="amount")
     async with gateway.changing_keys:
         record = _find(gateway, key_id)
+        _check_not_revoked(record)
         if record.key_type is not KeyType.MANAGED:
             msg = "Only a managed key has credits. Set its key_type to 'managed' first."
             raise InvalidRequest(msg, code="not_managed", param="key_type")
@@ -152,6 +149,12 @@ def _check_version(record: KeyRecord, if_match: str | None) -> None:
         "Read it again, and repeat your change on what you see."
     )
     raise PreconditionFailed(msg, param="If-Match")
+
+
+def _check_not_revoked(record: KeyRecord) -> None:
+    if record.status is KeyStatus.REVOKED:
+        msg = "This key is revoked, which is for ever. Make a new one."
+        raise Conflict(msg, code="key_revoked")
 
 
 async def _change(

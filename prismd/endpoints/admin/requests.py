@@ -1,13 +1,12 @@
 """``GET /-/requests/{id}``: why a call was decided as it was. No prompt text is stored."""
 
-from decimal import Decimal
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
-from prismd.endpoints.replies import json_reply, time_text, usd
+from prismd.endpoints.replies import Usd, json_reply, time_text, usd
 from prismd.kernel.errors import NotFound
 from prismd.store import requests as request_table
 
@@ -61,7 +60,7 @@ class RequestObject(BaseModel):
     is_stream: bool
     is_complete: bool
     usage: TokenUsage
-    cost: Decimal | None
+    cost: Usd | None
     cost_nano_usd: int | None
     price_source: str | None
     latency_ms: float

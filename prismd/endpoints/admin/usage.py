@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from prismd.endpoints import deps
-from prismd.endpoints.replies import json_reply, usd
+from prismd.endpoints.replies import Usd, json_reply, usd
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest
 from prismd.store import usage as usage_table
@@ -41,7 +40,7 @@ class Sums(BaseModel):
     reasoning_tokens: int
     unpriced_requests: int
     """Calls of models without a price: they are in no cost."""
-    cost: Decimal
+    cost: Usd
     cost_nano_usd: int
 
 

@@ -99,7 +99,8 @@ def test_a_stream_always_asks_for_usage_and_keeps_the_clients_other_options() ->
 
 def test_tool_names() -> None:
     tools = [{"type": "function", "function": {"name": "a", "parameters": {}}}, {"type": "web"}]
-    assert tool_names(chat(tools=tools)) == ["a"]
+    assert tool_names(chat(tools=tools)) == ["a", "web"]
+    assert tool_names(chat(functions=[{"name": "old"}])) == ["old"]
     with pytest.raises(InvalidRequest):
         tool_names(chat(tools=[{"function": {"name": 5}}]))
 

@@ -1,4 +1,5 @@
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -44,7 +45,7 @@ def test_without_it_every_trace_of_having_asked_is_taken_out() -> None:
 @given(st.lists(st.integers(0, len(STREAM)), max_size=15))
 def test_any_split_relays_the_same_bytes(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
-    parts = [STREAM[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [STREAM[a:b] for a, b in pairwise(places)]
     assert relay(parts, wants_usage=False)[1] == relay([STREAM], wants_usage=False)[1]
 
 

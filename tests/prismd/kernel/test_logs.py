@@ -5,10 +5,8 @@ from prismd.kernel.logs import JsonFormatter
 
 
 def test_a_record_is_one_json_line_with_its_exception() -> None:
-    try:
-        raise ValueError("boom")
-    except ValueError as error:
-        info = (ValueError, error, error.__traceback__)
+    error = ValueError("boom")
+    info = (ValueError, error, None)
     record = logging.LogRecord("prism.x", logging.ERROR, __file__, 1, "a %s", ("b",), info)
     text = JsonFormatter().format(record)
     line = json.loads(text)

@@ -26,7 +26,7 @@ def test_writing_and_reading_lose_nothing(nano: int) -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "", "1,5", "0.0000000001", "10000000.01", "x"])
 def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="amount|decimal"):
+    with pytest.raises(ValueError, match=r"amount|decimal"):
         parse_usd(text)
 
 

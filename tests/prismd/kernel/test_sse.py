@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +24,7 @@ def decode(parts: list[bytes]) -> list[SseEvent]:
 @given(st.lists(st.integers(0, len(STREAM)), max_size=20))
 def test_any_split_gives_the_same_events(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(STREAM)]
-    parts = [STREAM[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [STREAM[a:b] for a, b in pairwise(places)]
     assert decode(parts) == decode([STREAM])
 
 

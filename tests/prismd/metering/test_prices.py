@@ -23,10 +23,11 @@ def spec(prices_id: str | None = None, facts: ModelFacts | None = None) -> Provi
 counts = st.integers(0, 10**7)
 
 
-@given(counts, counts, counts, counts, counts, counts)
+@given(st.tuples(counts, counts, counts), st.tuples(counts, counts, counts))
 def test_cost_is_exact_and_rounded_up_once(
-    input_: int, cached: int, output: int, a: int, b: int, c: int
+    tokens: tuple[int, int, int], prices: tuple[int, int, int]
 ) -> None:
+    (input_, cached, output), (a, b, c) = tokens, prices
     usage = Usage(input_tokens=input_, cached_input_tokens=cached, output_tokens=output)
     really_cached = min(cached, input_)
     exact = Decimal((input_ - really_cached) * a + really_cached * b + output * c) / 1000

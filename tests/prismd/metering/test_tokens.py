@@ -33,6 +33,11 @@ def test_messages_count_framing_tools_and_images_not_their_bytes() -> None:
     assert estimate_messages(raw({"content": {"odd": "shape"}})) > base
 
 
+def test_a_message_nested_too_deeply_to_read_counts_by_its_length() -> None:
+    deep = msgspec.Raw(b'{"odd":' + b"[" * 5_000 + b"]" * 5_000 + b"}")
+    assert estimate_messages([deep]) > 10_000 / 4
+
+
 def test_usage_of_a_broken_stream_is_marked_as_estimated() -> None:
     usage = estimate_usage(make_call().request.peek, output_chars=9)
     assert usage.is_estimated

@@ -1,7 +1,7 @@
-"""A real `prismd fake` process, and the two doors to the fake."""
+"""The fake process as any vendor is reached, and calls to it."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -10,14 +10,7 @@ from prismd.dialects.base import HttpCall
 from prismd.kernel.outbound import Outbound
 from prismd.providers import openai
 from prismd.providers.sender import HttpUpstream
-from tests.fake_process import FakeProcess, start_fake, stop_fake
-
-
-@pytest.fixture(scope="session")
-def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProcess]:
-    fake = start_fake(tmp_path_factory.mktemp("fake") / "record.jsonl")
-    yield fake
-    stop_fake(fake)
+from tests.fake_process import FakeProcess
 
 
 @pytest.fixture

@@ -1,0 +1,427 @@
+"""Every route against every credential, and the mistakes of the original that must not be here."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+from starlette.routing import Route
+
+from prismd import app
+from prismd.endpoints import deps
+from tests.conftest import StartDaemon
+from tests.daemon_process import Daemon, Key, stop_daemon
+from tests.raw_http import exchange, request
+
+POLICIES = {
+    ("POST", "/v1/chat/completions"): "key",
+    ("POST", "/v1/count_tokens"): "key",
+    ("GET", "/v1/models"): "key",
+    ("GET", "/v1/models/{model}"): "key",
+    ("GET", "/-/models"): "admin",
+    ("POST", "/-/keys"): "admin",
+    ("GET", "/-/keys"): "admin",
+    ("GET", "/-/keys/{key_id}"): "admin",
+    ("PUT", "/-/keys/{key_id}"): "admin",
+    ("DELETE", "/-/keys/{key_id}"): "admin",
+    ("POST", "/-/keys/{key_id}/credits"): "admin",
+    ("GET", "/-/usage"): "admin",
+    ("GET", "/-/requests/{request_id}"): "admin",
+    ("GET", "/-/events"): "admin",
+    ("GET", "/-/capabilities"): "admin",
+    ("GET", "/-/config"): "admin",
+    ("POST", "/-/reload"): "admin",
+    ("GET", "/-/metrics"): "admin",
+    ("GET", "/-/health/providers"): "admin",
+    ("GET", "/-/openapi.json"): "admin",
+    ("GET", "/healthz"): "public",
+    ("GET", "/livez"): "public",
+    ("GET", "/readyz"): "public",
+}
+
+REFUSALS = {
+    "key": {
+        "nothing": "missing_api_key",
+        "garbage": "invalid_api_key",
+        "revoked": "invalid_api_key",
+        "admin": "admin_token_on_api",
+    },
+    "admin": {
+        "nothing": "missing_admin_token",
+        "garbage": "invalid_admin_token",
+        "revoked": "api_key_on_admin",
+        "key": "api_key_on_admin",
+    },
+    "public": {},
+}
+"""Policy → credential → the code of its 401; a credential that is not named here is let in."""
+
+FILLED = {"{model}": "fake/echo", "{key_id}": "key_none", "{request_id}": "req_none"}
+ABSENT = {"key_not_found", "request_not_found"}
+
+
+@pytest.fixture(scope="module")
+def credentials(daemon: Daemon) -> dict[str, str | None]:
+    revoked = daemon.create_key()
+    daemon.admin.delete(f"/-/keys/{revoked.id}").raise_for_status()
+    return {
+        "nothing": None,
+        "garbage": "garbage",
+        "revoked": revoked.secret,
+        "key": daemon.create_key().secret,
+        "admin": daemon.admin_token,
+    }
+
+
+def test_the_declared_policies(daemon: Daemon) -> None:
+    listed = daemon.admin.get("/-/capabilities").json()["endpoints"]
+    found = {(one["method"], one["path"]): one["policy"] for one in listed}
+    assert found == POLICIES
+    assert len(listed) == len(POLICIES)
+
+
+@pytest.mark.parametrize("who", ["nothing", "garbage", "revoked", "key", "admin"])
+@pytest.mark.parametrize(("method", "path"), POLICIES)
+def test_who_is_let_in(
+    daemon: Daemon, credentials: dict[str, str | None], method: str, path: str, who: str
+) -> None:
+    refusal = REFUSALS[POLICIES[method, path]].get(who)
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    secret = credentials[who]
+    headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
+    with daemon.client(headers) as client, client.stream(method, path) as answer:
+        assert answer.headers["x-request-id"].startswith("req_")
+        if refusal is None and answer.status_code < 400:
+            return  # the event feed would go on
+        error = json.loads(answer.read())["error"]
+    if refusal is not None:
+        assert (answer.status_code, error["code"]) == (401, refusal)
+    else:
+        # Let in: what is wrong now is the body or the id that this test sends.
+        assert answer.status_code in (400, 404)
+        assert error["type"] in ("invalid_request_error", "not_found")
+        assert answer.status_code == 400 or error["code"] in ABSENT
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/metrics", "/v1", "/-", "/"])
+def test_nothing_else_is_served(daemon: Daemon, key: Key, path: str) -> None:
+    for headers in ({}, key.headers, {"authorization": f"Bearer {daemon.admin_token}"}):
+        with daemon.client(headers) as client:
+            answer = client.get(path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]["code"] == "not_found"
+
+
+# ── a route without a policy is never served ─────────────────────────────────────────────────────
+
+
+async def stray() -> str:
+    return "hello"
+
+
+def room_with(*policies: Any) -> APIRouter:
+    room = APIRouter()
+    room.add_api_route("/stray", stray, dependencies=[Depends(policy) for policy in policies])
+    return room
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        room_with(),
+        room_with(deps.caller, deps.admin),
+        APIRouter(routes=[Route("/stray", lambda _: Response())]),
+    ],
+    ids=["no policy", "two policies", "a route that cannot have one"],
+)
+def test_an_undeclared_route_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, room: APIRouter
+) -> None:
+    monkeypatch.setattr(app, "ROOMS", (*app.ROOMS, room))
+    with pytest.raises(app.UndeclaredRoute):
+        app.declared_policies()
+
+
+def test_a_declared_route_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "ROOMS", (*app.ROOMS, room_with(deps.admin)))
+    assert app.declared_policies()["GET", "/stray"] is deps.Policy.ADMIN
+
+
+# ── wrong methods ────────────────────────────────────────────────────────────────────────────────
+
+ALLOWED: dict[str, set[str]] = {}
+for _method, _path in POLICIES:
+    ALLOWED.setdefault(_path, set()).add(_method)
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+def test_wrong_methods(daemon: Daemon, path: str) -> None:
+    """405 comes before the credential, names the methods that there are, and is an envelope."""
+    methods = ALLOWED[path]
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    with daemon.client() as client:
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - methods:
+            answer = client.request(method, path)
+            assert answer.status_code == 405, (method, answer.text)
+            assert set(re.split(r", *", answer.headers["allow"])) == methods
+            assert answer.json()["error"]["code"] == "method_not_allowed"
+            assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/chat/completions", "/v1/models", "/-/keys"])
+def test_head_has_no_body(daemon: Daemon, path: str) -> None:
+    with daemon.client() as client:
+        answer = client.head(path)
+    assert answer.status_code == 405
+    assert "allow" in answer.headers
+    assert answer.content == b""
+
+
+# ── what a key may use ───────────────────────────────────────────────────────────────────────────
+
+
+def refusal(daemon: Daemon, key: Key, model: str = "fake/echo", **fields: Any) -> dict[str, Any]:
+    answer = daemon.chat(key, model, **fields)
+    assert answer.status_code == 403, answer.text
+    error: dict[str, Any] = answer.json()["error"]
+    assert (error["type"], error["code"]) == ("permission_error", "permission_denied")
+    return error
+
+
+def models_of(daemon: Daemon, key: Key) -> set[str]:
+    with daemon.client(key.headers) as client:
+        return {model["id"] for model in client.get("/v1/models").json()["data"]}
+
+
+def test_the_provider_list_is_enforced(daemon: Daemon) -> None:
+    bound = daemon.create_key(providers=["mock"])
+    assert daemon.chat(bound, "mock/echo").headers["x-prism-provider"] == "mock"
+    assert refusal(daemon, bound, "fake/echo")["param"] == "provider"
+    assert refusal(daemon, bound, "fake/echo", stream=True)["param"] == "provider"
+    assert {model.partition("/")[0] for model in models_of(daemon, bound)} == {"mock"}
+    with daemon.client(bound.headers) as client:
+        assert client.get("/v1/models/fake/echo").status_code == 404
+
+
+def test_the_model_list_is_enforced_everywhere(daemon: Daemon) -> None:
+    bound = daemon.create_key(models=["fake/echo", "mock/l*"])
+    assert models_of(daemon, bound) == {"fake/echo", "mock/lorem"}
+    assert daemon.chat(bound, "fake/echo").status_code == 200
+    assert daemon.chat(bound, "mock/lorem+tokens=3").status_code == 200
+    assert refusal(daemon, bound, "fake/lorem")["param"] == "model"
+    # Settings of the fake are part of the name: a pattern has to allow them.
+    assert refusal(daemon, bound, "fake/echo+tokens=3")["param"] == "model"
+    with daemon.client(bound.headers) as client:
+        assert client.get("/v1/models/mock/lorem").status_code == 200
+        hidden = client.get("/v1/models/fake/lorem")
+        unknown = client.get("/v1/models/fake/nope")
+        body = {"model": "fake/lorem", "messages": [{"role": "user", "content": "Hello"}]}
+        assert client.post("/v1/count_tokens", json=body).status_code == 403
+    assert hidden.status_code == unknown.status_code == 404
+    assert hidden.text.replace("fake/lorem", "") == unknown.text.replace("fake/nope", "")
+
+
+def test_empty_lists_permit_nothing(daemon: Daemon) -> None:
+    for field, param in (("models", "model"), ("providers", "provider"), ("allowed_ips", "ip")):
+        assert refusal(daemon, daemon.create_key(**{field: []}))["param"] == param
+    assert models_of(daemon, daemon.create_key(models=[])) == set()
+
+
+def test_tools(daemon: Daemon) -> None:
+    def tool(name: str) -> dict[str, Any]:
+        return {"type": "function", "function": {"name": name}}
+
+    bound = daemon.create_key(allowed_tools=["get_*"], denied_tools=["get_secret"])
+    assert daemon.chat(bound, tools=[tool("get_weather")]).status_code == 200
+    assert daemon.chat(bound).status_code == 200
+    for offered in (
+        {"tools": [tool("get_weather"), tool("shell")]},
+        {"tools": [tool("get_secret")]},
+        {"tools": [{"type": "custom", "custom": {"name": "shell"}}]},
+        {"tools": [{"type": "web_search"}]},
+        {"functions": [{"name": "shell"}]},
+    ):
+        assert refusal(daemon, bound, **offered)["param"] == "tool"
+
+
+def test_no_header_says_where_a_caller_is(daemon: Daemon) -> None:
+    """The socket's address counts; nobody is a trusted proxy unless the operator says so."""
+    elsewhere = daemon.create_key(allowed_ips=["203.0.113.7"])
+    for header in ("x-forwarded-for", "x-real-ip", "forwarded", "x-prism-client-ip"):
+        answer = daemon.chat(elsewhere, headers={header: "203.0.113.7"})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (403, "ip")
+    here = daemon.create_key(allowed_ips=["127.0.0.0/8", "::1"])
+    assert daemon.chat(here, headers={"x-forwarded-for": "203.0.113.7"}).status_code == 200
+
+
+def test_no_header_chooses_the_provider(daemon: Daemon) -> None:
+    bound = daemon.create_key(providers=["mock"])
+    for spelling in ("x-prism-provider-lock", "x-agentcc-provider-lock"):
+        answer = daemon.chat(bound, "mock/echo", headers={spelling: "fake"})
+        assert answer.headers["x-prism-provider"] == "mock"
+
+
+def test_trusted_proxies(start: StartDaemon, providers_yaml: str) -> None:
+    proxy = start("ip_acl: {trusted_proxies: [127.0.0.1]}\n" + providers_yaml)
+    bound = proxy.create_key(allowed_ips=["203.0.113.7"])
+    told = {"x-forwarded-for": "198.51.100.1, 203.0.113.7"}
+    assert proxy.chat(bound, headers=told).status_code == 200
+    forged = {"x-forwarded-for": "203.0.113.7, 198.51.100.1"}
+    assert proxy.chat(bound, headers=forged).status_code == 403
+    assert proxy.chat(bound).status_code == 403
+
+
+# ── limits and their headers ─────────────────────────────────────────────────────────────────────
+
+RATE_HEADERS = (
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+)
+
+
+def test_every_answer_to_a_limited_key_says_where_it_stands(daemon: Daemon) -> None:
+    limited = daemon.create_key(rate_limit_rpm=7, models=["fake/*", "mock/*"])
+    answers = [
+        (200, daemon.chat(limited)),
+        (200, daemon.chat(limited, stream=True)),
+        (400, daemon.chat(limited, n="two")),
+        (403, daemon.chat(limited, "nope")),
+        (404, daemon.chat(limited, "fake/nope")),
+        (400, daemon.chat(limited, "mock/echo+status=400")),
+        (502, daemon.chat(limited, "mock/echo+status=500")),
+    ]
+    with daemon.client(limited.headers) as client:
+        answers += [
+            (200, client.get("/v1/models")),
+            (404, client.get("/v1/models/fake/nope")),
+            (400, client.post("/v1/count_tokens", json={})),
+        ]
+    for status, answer in answers:
+        assert answer.status_code == status, answer.text
+        for name in RATE_HEADERS:
+            assert int(answer.headers[name]) >= 0
+        assert answer.headers["x-ratelimit-limit-requests"] == "7"
+    # What was refused before it could cost anything was not counted.
+    left = daemon.chat(limited).headers["x-ratelimit-remaining-requests"]
+    assert int(left) == 7 - len([200, 200, 404, 400, 502]) - 1
+
+
+def test_a_refused_call_says_when_to_come_again(daemon: Daemon) -> None:
+    limited = daemon.create_key(rate_limit_rpm=1)
+    assert daemon.chat(limited).status_code == 200
+    with daemon.client(limited.headers) as client:
+        body = {"model": "fake/echo", "messages": [{"role": "user", "content": "Hello"}]}
+        counted = client.post("/v1/count_tokens", json=body)
+    for answer in (daemon.chat(limited), daemon.chat(limited, stream=True), counted):
+        assert answer.status_code == 429
+        assert answer.json()["error"]["type"] == "rate_limit_error"
+        assert answer.json()["error"]["param"] == "rate_limit_rpm"
+        assert 0 < int(answer.headers["retry-after"]) <= 60
+        assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+def test_a_limit_of_nothing(daemon: Daemon) -> None:
+    for field in ("rate_limit_rpm", "max_concurrency"):
+        answer = daemon.chat(daemon.create_key(**{field: 0}))
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_has_nothing_that_was_not_asked_for(daemon: Daemon, key: Key) -> None:
+    plain = daemon.chat(key, "mock/echo", stream=True).text
+    assert "usage" not in plain
+    assert plain.endswith("data: [DONE]\n\n")
+    declined = daemon.chat(key, "mock/echo", stream=True, stream_options={"include_usage": False})
+    assert "usage" not in declined.text
+    asked = daemon.chat(key, "mock/echo", stream=True, stream_options={"include_usage": True})
+    assert asked.text.count('"usage":{') == 1
+
+
+def test_the_ids_of_a_caller_are_not_believed(daemon: Daemon, key: Key) -> None:
+    answer = daemon.chat(key, headers={"x-request-id": "mine"})
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert answer.headers.get_list("x-request-id") == [answer.headers["x-request-id"]]
+
+
+def test_the_later_spelling_is_for_those_who_use_it(daemon: Daemon, key: Key) -> None:
+    ours = daemon.chat(key)
+    assert not [name for name in ours.headers if name.startswith("x-agentcc-")]
+    later = daemon.chat(key, headers={"x-agentcc-session-id": "s"})
+    assert later.headers["x-agentcc-provider"] == later.headers["x-prism-provider"] == "fake"
+    late = daemon.chat(key, "fake/echo+hang=0", headers={"x-agentcc-request-timeout": "100"})
+    assert late.status_code == 504
+
+
+def test_the_callers_mistakes_are_no_failure_of_the_provider(
+    start: StartDaemon, providers_yaml: str
+) -> None:
+    own = start(providers_yaml)
+    key = own.create_key()
+
+    def health(provider: str) -> dict[str, Any]:
+        rows = own.admin.get("/-/health/providers").json()["providers"]
+        found: dict[str, Any] = next(row for row in rows if row["id"] == provider)
+        return found
+
+    assert health("mock")["state"] == "idle"  # also without traffic it is listed
+    for model in ("mock/echo+status=400", "mock/echo+status=404", "mock/echo+status=422"):
+        own.chat(key, model)
+    assert health("mock")["error_count"] == 0
+    assert health("mock")["healthy"] is True
+    for _ in range(6):
+        own.chat(key, "mock/echo+status=500")
+    assert health("mock")["error_count"] == 6
+    assert health("mock")["state"] in ("degraded", "failing")
+    assert "500" in health("mock")["last_error"]
+    # It is still asked, and heals by itself.
+    assert own.chat(key, "mock/echo").status_code == 200
+    assert health("mock")["last_success_time"] is not None
+
+
+def test_models_of_the_client_are_no_labels(daemon: Daemon, key: Key) -> None:
+    daemon.chat(key, "cardinality-bomb-1")
+    daemon.chat(key, "fake/cardinality-bomb-2")
+    daemon.chat(key, "fake/echo+tokens=99")
+    page = daemon.admin.get("/-/metrics").text
+    assert "cardinality-bomb" not in page
+    assert 'model="other"' in page
+
+
+def test_ids_are_not_used_again_after_a_restart(start: StartDaemon, providers_yaml: str) -> None:
+    first = start(providers_yaml)
+    key = first.create_key()
+    call = first.chat(key).headers["x-request-id"]
+    first.trace(call)
+    assert stop_daemon(first) == 0
+    second = start(providers_yaml)
+    assert second.create_key().id != key.id
+    assert second.chat(key).headers["x-request-id"] != call
+    assert second.trace(call)["key_id"] == key.id
+
+
+def test_the_admin_api_has_one_error_shape(daemon: Daemon) -> None:
+    for parts in (
+        request("GET /-/keys"),
+        request("GET /-/keys", "Authorization: Bearer x"),
+        request("GET /-/keys/none", f"Authorization: Bearer {daemon.admin_token}"),
+        request("POST /-/keys", f"Authorization: Bearer {daemon.admin_token}"),
+    ):
+        assert exchange(daemon.address, [parts]).error["message"]
+
+
+def test_no_secret_is_shown(daemon: Daemon, key: Key) -> None:
+    pages = ["/-/config", "/-/keys", f"/-/keys/{key.id}", "/-/capabilities", "/-/metrics"]
+    for page in pages:
+        text = daemon.admin.get(page).text
+        assert key.secret not in text
+        assert daemon.admin_token not in text
+    assert key.secret not in daemon.log
+    assert daemon.admin_token not in daemon.log
