@@ -149,9 +149,9 @@ def _note_failure(
     if status is not None and 400 <= status < 500 and status not in _PROVIDER_FAULTS:  # noqa: PLR2004
         _note_success(gateway, target, now_s - started_s)
         return
-    gateway.health.failed(
-        target.provider.id, error=error.message, now_s=now_s, wall_s=clock.wall_s()
-    )
+    # Not the vendor's own text: it may quote the prompt.
+    said = error.code if status is None else f"{error.code} (status {status})"
+    gateway.health.failed(target.provider.id, error=said, now_s=now_s, wall_s=clock.wall_s())
 
 
 def _exhausted(planned: tuple[Attempt, ...], last: UpstreamError) -> UpstreamError:

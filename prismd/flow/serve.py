@@ -57,7 +57,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
         tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
         outcome = Outcome.failed(error, tried)
-        trace.stage("refused", code=error.code, param=error.param, message=error.message)
+        trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
         await settle(gateway, snap, call, outcome, trace=trace, admission=admission)
         error.headers |= _error_headers(error, trace, admission)
         raise
@@ -83,6 +83,12 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
     relay = Relay(call, answer, idle_timeout_s=snap.stream_idle_timeout_s, settle=close)
     return Reply(headers, stream=relay)
+
+
+def _own_words(error: PrismError) -> str | None:
+    """Return an error's message unless it holds a vendor's text: that may quote the prompt."""
+    of_vendor = isinstance(error, UpstreamError) and error.upstream_status is not None
+    return None if of_vendor else error.message
 
 
 def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
