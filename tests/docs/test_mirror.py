@@ -1,0 +1,31 @@
+"""The tests mirror the tree: a reader who knows a file knows where its tests are."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LAYERS = ("kernel", "dialects", "policy", "routing", "metering", "store")
+
+ELSEWHERE = {
+    "dialects/base.py": "dialects/test_openai.py",
+    "metering/recorder.py": "metering/test_prometheus.py",
+    "store/db.py": "store/test_sqlite.py",
+    "store/readers.py": "store/test_sqlite.py",
+    "store/secrets.py": "store/test_stores.py",
+    "store/writer.py": "store/test_sqlite.py",
+}
+"""Files whose behaviour shows only through another one's tests."""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_module_has_its_tests(layer: str) -> None:
+    missing = []
+    for module in sorted((ROOT / "prismd" / layer).glob("*.py")):
+        if module.name == "__init__.py":
+            continue
+        usual = f"{layer}/test_{module.name}"
+        place = ELSEWHERE.get(f"{layer}/{module.name}", usual)
+        if not (ROOT / "tests" / "prismd" / place).is_file():
+            missing.append(place)
+    assert missing == []
