@@ -39,6 +39,8 @@ from prismd.store.stores import Stores
 log = logging.getLogger("prism")
 
 TICK_S = 1.0
+SETTLE_S = 5.0
+"""How long calls that were cut at the end may take to settle."""
 SAVE_USE_S = 5.0
 PRUNE_S = 3_600.0
 TRACES_KEPT_S = 7 * 86_400.0
@@ -125,6 +127,8 @@ async def _serve(gateway: Gateway) -> None:
     shown = f"[{host}]" if ":" in host else host
     log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
     await server.serve(sockets=[listener])
+    if server.server_state.tasks:  # calls that were cut still settle
+        await asyncio.wait(server.server_state.tasks, timeout=SETTLE_S)
     log.info("prismd has stopped")
 
 

@@ -19,6 +19,12 @@ from prismd.wire.common import Usage
 MAX_MESSAGE_CHARS = 2_000
 """How much of a vendor's error text is passed on."""
 
+ABSENT = msgspec.Raw()
+"""Default of a raw field; ``Raw | None`` would refuse objects."""
+
+MAX_TOKENS = 10**9
+"""A vendor that reports more than this for one call is not believed."""
+
 MAX_MODEL_CHARS = 256
 """A name longer than this is no model's: it is not looked up, and written down nowhere."""
 
@@ -71,21 +77,24 @@ class UsageBody(msgspec.Struct):
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
 
-    def normalised(self) -> Usage:
-        """Return the counts in the gateway's own terms."""
+    def normalised(self) -> Usage | None:
+        """Return the counts in the gateway's own terms; None if they cannot be true."""
         prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
-        return Usage(
-            input_tokens=self.prompt_tokens or 0,
-            output_tokens=self.completion_tokens or 0,
-            cached_input_tokens=(prompt.cached_tokens or 0) if prompt else 0,
-            reasoning_tokens=(completion.reasoning_tokens or 0) if completion else 0,
+        counts = (
+            self.prompt_tokens or 0,
+            self.completion_tokens or 0,
+            (prompt.cached_tokens or 0) if prompt else 0,
+            (completion.reasoning_tokens or 0) if completion else 0,
         )
+        if not all(0 <= count <= MAX_TOKENS for count in counts):
+            return None
+        return Usage(*counts)
 
 
 class _Answer(msgspec.Struct):
     choices: list[msgspec.Raw] | None = None
-    usage: UsageBody | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = ABSENT
+    error: msgspec.Raw = ABSENT
 
 
 class _ErrorObject(msgspec.Struct):
@@ -102,6 +111,7 @@ class _ErrorEnvelope(msgspec.Struct):
 
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_usage = msgspec.json.Decoder(UsageBody, strict=False).decode
 _decode_error = msgspec.json.Decoder(_ErrorEnvelope).decode
 _decode_tool = msgspec.json.Decoder(Tool).decode
 _decode_function = msgspec.json.Decoder(ToolName).decode
@@ -210,10 +220,26 @@ def read_usage(body: bytes, *, provider: str) -> Usage | None:
         msg = f"Provider '{provider}' answered with something that is no chat completion."
         raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None
     if answer.choices is None:
-        detail = f": {_error_text(body)[0]}" if answer.error is not None else "."
+        detail = f": {_error_text(body)[0]}" if not is_null(answer.error) else "."
         msg = f"Provider '{provider}' answered 200 without a completion{detail}"
         raise UpstreamError(msg, provider=provider, upstream_status=200)
-    return answer.usage.normalised() if answer.usage else None
+    return usage_of(answer.usage)
+
+
+def usage_of(raw: msgspec.Raw) -> Usage | None:
+    """Read a ``usage`` object; None if it is absent, null, or not to be believed."""
+    if is_null(raw):
+        return None
+    try:
+        body = _decode_usage(raw)
+    except msgspec.DecodeError:
+        return None
+    return body.normalised()
+
+
+def is_null(raw: msgspec.Raw) -> bool:
+    """Say whether a raw field is absent or null."""
+    return bytes(raw) in (b"", b"null")
 
 
 def read_error(

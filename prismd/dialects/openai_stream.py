@@ -6,7 +6,7 @@ for usage, two things that asking for it adds are taken out again: the usage chu
 
 import msgspec
 
-from prismd.dialects.openai import UsageBody
+from prismd.dialects.openai import ABSENT, is_null, usage_of
 from prismd.kernel.errors import UpstreamError
 from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
 from prismd.wire.common import Usage
@@ -26,8 +26,8 @@ class _Choice(msgspec.Struct):
 
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
-    usage: UsageBody | None = None
-    error: msgspec.Raw | None = None
+    usage: msgspec.Raw = ABSENT
+    error: msgspec.Raw = ABSENT
 
 
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
@@ -66,15 +66,19 @@ class OpenAIStream:
             return b""
         try:
             seen = _decode_chunk(event.data)
+        except msgspec.ValidationError:
+            # JSON of a shape that is not known here: the client may know it.
+            self.output_chars += len(event.data)
+            return event.raw
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise self._broken("sent an event that is no JSON chunk") from None
-        if seen.error is not None and not seen.choices:
+        if not is_null(seen.error) and not seen.choices:
             raise self._broken("reported an error in the stream")
         for choice in seen.choices or ():
             if choice.delta is not None:
                 self._count(choice.delta)
-        if seen.usage is not None:
-            self.usage = seen.usage.normalised()
+        if not is_null(seen.usage):
+            self.usage = usage_of(seen.usage)
             if self._hides_usage and not seen.choices:
                 return b""
         return event.raw.replace(_NULL_USAGE, b"") if self._hides_usage else event.raw

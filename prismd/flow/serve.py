@@ -6,6 +6,7 @@ does with a call, read this function from top to bottom.
 
 import asyncio
 from functools import partial
+from urllib.parse import quote
 
 from prismd.flow.attempt import Whole, attempt
 from prismd.flow.reply import Reply
@@ -94,7 +95,7 @@ def _own_words(error: PrismError) -> str | None:
 def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
     return {
         "x-prism-provider": step.provider.id,
-        "x-prism-model-used": step.model,
+        "x-prism-model-used": quote(step.model, safe="/:+=@,*"),
         "x-prism-attempts": str(len(trace.attempts)),
     }
 

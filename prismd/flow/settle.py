@@ -109,7 +109,7 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
 
 def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) -> None:
     trace.stage("settle", cost_nano_usd=record.cost_nano_usd, price_source=record.price_source)
-    is_known = bool(snap.catalog.find(record.model)) and record.provider is not None
+    is_known = record.provider is not None and snap.catalog.lists(record.model)
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 

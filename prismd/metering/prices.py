@@ -14,6 +14,9 @@ from prismd.providers.base import ProviderSpec
 from prismd.wire.common import Usage
 from prismd.wire.price import ModelFacts, Price, Rates
 
+MAX_REMEMBERED = 4_096
+"""Models whose facts are remembered at once."""
+
 _LOCAL = Price(Rates(PicoUsd(0), PicoUsd(0), PicoUsd(0)), source="local")
 
 
@@ -53,6 +56,8 @@ class PriceBook:
         key = (priced.spec.type, priced.model, priced.is_local)
         known = self._facts.get(key)
         if known is None:
+            if len(self._facts) >= MAX_REMEMBERED:  # names may come from callers
+                self._facts.clear()
             known = self._facts[key] = _look_up(priced)
         own = self._overrides.get(public_name) or self._overrides.get(priced.model)
         return ModelFacts(own, known.context_tokens) if own else known

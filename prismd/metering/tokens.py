@@ -29,7 +29,7 @@ class _Part(msgspec.Struct):
 class _Message(msgspec.Struct):
     content: str | list[_Part] | None = None
     name: str | None = None
-    tool_calls: msgspec.Raw | None = None
+    tool_calls: msgspec.Raw = msgspec.Raw()
 
 
 _decode_message = msgspec.json.Decoder(_Message).decode
@@ -71,8 +71,7 @@ def _estimate_message(raw: msgspec.Raw) -> int:
     except (msgspec.DecodeError, RecursionError):
         return estimate_chars(len(bytes(raw)))
     tokens = estimate_text(message.name or "")
-    if message.tool_calls is not None:
-        tokens += estimate_chars(len(bytes(message.tool_calls)))
+    tokens += estimate_chars(len(bytes(message.tool_calls)))
     if isinstance(message.content, str):
         return tokens + estimate_text(message.content)
     for part in message.content or ():

@@ -73,6 +73,10 @@ class Catalog:
         """Return every known model name, sorted."""
         return sorted(self._targets)
 
+    def lists(self, name: str) -> bool:
+        """Say whether a name is one of ``names``: the number of those is bounded."""
+        return name in self._targets
+
     def find(self, name: str) -> tuple[Target, ...]:
         """Return the targets of a model, best first; empty when nobody has it."""
         if found := self._targets.get(name):

@@ -122,6 +122,27 @@ def test_usage_is_read_with_its_details() -> None:
     assert read_usage(b'{"choices":[{}]}', provider="p") is None
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"prompt_tokens": -1, "completion_tokens": 1},
+        {"prompt_tokens": 1, "completion_tokens": 10**30},
+        {"prompt_tokens": "many"},
+        [],
+        None,
+    ],
+)
+def test_usage_that_cannot_be_true_counts_as_not_said(usage: object) -> None:
+    body = json.dumps({"choices": [{}], "usage": usage}).encode()
+    assert read_usage(body, provider="p") is None
+
+
+def test_usage_in_whole_floats_is_read() -> None:
+    usage = read_usage(b'{"choices":[{}],"usage":{"prompt_tokens":5.0}}', provider="p")
+    assert usage is not None
+    assert usage.input_tokens == 5
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"error":{"message":"bad"}}', b"[]"])
 def test_a_success_without_completion_is_an_upstream_error(body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:

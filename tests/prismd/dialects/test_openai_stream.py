@@ -49,6 +49,13 @@ def test_any_split_relays_the_same_bytes(cuts: list[int]) -> None:
     assert relay(parts, wants_usage=False)[1] == relay([STREAM], wants_usage=False)[1]
 
 
+def test_an_event_of_another_shape_is_relayed_and_its_size_counted() -> None:
+    odd = event(choices=[{"delta": {"content": [{"type": "text", "text": "hi"}]}}])
+    stream, out = relay([odd], wants_usage=True)
+    assert out == odd
+    assert stream.output_chars == len(odd) - len(b"data: \n\n")
+
+
 def test_text_that_looks_like_the_field_is_not_touched() -> None:
     _, out = relay([delta('say ,"usage":null now')], wants_usage=False)
     assert json.loads(out[6:])["choices"][0]["delta"]["content"] == 'say ,"usage":null now'

@@ -58,6 +58,12 @@ def test_names_are_sorted_and_prefixed_where_the_vendor_wants_it() -> None:
     assert CATALOG.names() == ["alias", "deep/m3", "fake/echo", "m1", "m2", "m9"]
 
 
+def test_only_listed_names_are_listed() -> None:
+    assert CATALOG.lists("fake/echo")
+    assert CATALOG.find("open/anything")
+    assert not CATALOG.lists("open/anything")
+
+
 def test_an_unknown_model_is_refused_with_the_nearest_names() -> None:
     catalog = Catalog([provider("a", ("gpt-4o-mini", "gpt-4o"))], {})
     with pytest.raises(NotFound, match="Did you mean gpt-4o") as caught:
