@@ -56,14 +56,13 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
-        tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
-        outcome = Outcome.failed(error, tried)
+        outcome = Outcome.failed(error, _last_tried(attempts, trace))
         trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
         await settle(gateway, snap, call, outcome, trace=trace, admission=admission)
         error.headers |= _error_headers(error, trace, admission)
         raise
     except asyncio.CancelledError:
-        tried = attempts[len(trace.attempts) - 1] if trace.attempts else None
+        tried = _last_tried(attempts, trace)
         left = Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried)
         await settle(gateway, snap, call, left, trace=trace, admission=admission)
         raise
@@ -84,6 +83,10 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
     relay = Relay(call, answer, idle_timeout_s=snap.stream_idle_timeout_s, settle=close)
     return Reply(headers, stream=relay)
+
+
+def _last_tried(attempts: tuple[Attempt, ...], trace: Trace) -> Attempt | None:
+    return attempts[len(trace.attempts) - 1] if trace.attempts else None
 
 
 def _own_words(error: PrismError) -> str | None:
