@@ -105,12 +105,17 @@ async def _start(
 
 
 def prism_headers(scope: Scope) -> dict[str, str]:
-    """Return the ``x-prism-*`` headers of a request: those that stages may look at."""
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in scope["headers"]
-        if name.startswith(b"x-prism-")
-    }
+    """Return the ``x-prism-*`` headers of a request: those that stages may look at.
+
+    Raises:
+        InvalidRequest: a value is not ASCII.
+    """
+    ours = [(name, value) for name, value in scope["headers"] if name.startswith(b"x-prism-")]
+    for name, value in ours:
+        if not value.isascii():
+            text = name.decode("latin-1")
+            raise InvalidRequest(f"'{text}' must be ASCII.", code="invalid_header", param=text)
+    return {name.decode("latin-1"): value.decode() for name, value in ours}
 
 
 def timeout_of(headers: Mapping[str, str]) -> float | None:
@@ -122,7 +127,9 @@ def timeout_of(headers: Mapping[str, str]) -> float | None:
     text = headers.get("x-prism-request-timeout")
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_TIMEOUT_MS:
+    # The length first: reading a number of thousands of digits is refused by Python itself.
+    is_short = text.isdigit() and len(text) <= len(str(MAX_TIMEOUT_MS))
+    if not is_short or not 0 < int(text) <= MAX_TIMEOUT_MS:
         msg = f"x-prism-request-timeout is a number of milliseconds from 1 to {MAX_TIMEOUT_MS}."
         raise InvalidRequest(msg, code="invalid_header", param="x-prism-request-timeout")
     return int(text) / 1000

@@ -171,7 +171,10 @@ class HttpUpstream:
         return SentResponse(response, provider=self._provider)
 
     def _redirected(self, response: OutboundResponse) -> UpstreamError:
-        where = urlsplit(response.headers.get("location", "")).hostname or "another path"
+        try:
+            where = urlsplit(response.headers.get("location", "")).hostname or "another path"
+        except ValueError:
+            where = "what is no URL"
         msg = (
             f"Provider '{self._provider}' answered with a redirect to {where}. Redirects are not "
             "followed, because the credential is for the configured base_url only: correct that."

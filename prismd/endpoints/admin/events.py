@@ -21,6 +21,7 @@ from prismd.kernel.errors import InvalidRequest
 room = APIRouter(tags=["events"], dependencies=[Depends(deps.admin)])
 
 HEARTBEAT_S = 15.0
+MAX_DIGITS = 18
 
 
 class Topic(StrEnum):
@@ -46,7 +47,8 @@ async def watch_events(
 ) -> StreamingResponse:
     """Follow the event feed; ``key`` and ``model`` narrow the ``call`` events."""
     wants = _filter(_topics(topics), key, model)
-    after_seq = int(last_event_id) if last_event_id and last_event_id.isdecimal() else None
+    is_seq = bool(last_event_id and last_event_id.isdecimal() and len(last_event_id) < MAX_DIGITS)
+    after_seq = int(last_event_id or 0) if is_seq else None
     return StreamingResponse(
         _follow(gateway, wants, after_seq),
         media_type="text/event-stream",

@@ -181,6 +181,14 @@ async def test_a_redirect_is_an_error_and_never_followed(outbound: Outbound) -> 
     assert len(seen) == 1
 
 
+async def test_a_redirect_to_what_is_no_url_is_the_same_error(outbound: Outbound) -> None:
+    def answer(_: bytes) -> bytes:
+        return plain(b"", "302 Found", "location: http://[oops")
+
+    error = await failure(outbound, answer, send_and_read)
+    assert (error.code, error.upstream_status) == ("provider_redirected", 302)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
