@@ -33,9 +33,10 @@ async def discover_for_ever(gateway: Gateway) -> None:
                 silent[provider.id] = error.message
                 continue
             silent.pop(provider.id, None)
-            answered.add((provider.id, provider.base_url))
-            listed = gateway.snapshot.config.providers[provider.id].models or ()
-            gateway.put_models(provider, tuple(dict.fromkeys((*listed, *found))))
+            section = gateway.snapshot.config.providers.get(provider.id)
+            listed = (section.models if section else None) or ()
+            if gateway.put_models(provider, tuple(dict.fromkeys((*listed, *found)))):
+                answered.add((provider.id, provider.base_url))
         await asyncio.sleep(PERIOD_S)
 
 

@@ -69,12 +69,15 @@ class Gateway:
         """Put a snapshot in force for the calls to come."""
         self.snapshot = snapshot
 
-    def put_models(self, provider: Provider, models: tuple[str, ...]) -> None:
-        """Add discovered models to the catalog in force, if the provider is still in it."""
+    def put_models(self, provider: Provider, models: tuple[str, ...]) -> bool:
+        """Add discovered models to the catalog in force; False if the provider is not in it."""
         catalog = self.snapshot.catalog
-        if catalog.providers.get(provider.id) is provider:
-            catalog = catalog.with_models({provider.id: models})
-            self.swap(replace(self.snapshot, catalog=catalog))
+        now = catalog.providers.get(provider.id)
+        if now is None or now.base_url != provider.base_url:
+            return False
+        catalog = catalog.with_models({provider.id: models})
+        self.swap(replace(self.snapshot, catalog=catalog))
+        return True
 
     def note_use(self, key_id: str, at_s: float) -> None:
         """Remember when a key was last used; ``save_use`` writes it down."""

@@ -31,7 +31,7 @@ async def reload(gateway: Gateway) -> bool:
                 loaded,
                 outbound=gateway.outbound,
                 own_admin_token=gateway.data_dir.admin_token(),
-                before=old,
+                before=gateway.snapshot,
             )
         except ConfigError as error:
             gateway.last_config_error = ConfigFault(clock.wall_s(), error.problems)

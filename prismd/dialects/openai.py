@@ -25,6 +25,8 @@ ABSENT = msgspec.Raw()
 MAX_TOKENS = 10**9
 """A vendor that reports more than this for one call is not believed."""
 
+MAX_RETRY_AFTER_S = 86_400.0
+
 MAX_MODEL_CHARS = 256
 """A name longer than this is no model's: it is not looked up, and written down nowhere."""
 
@@ -293,7 +295,8 @@ def parse_retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if seconds == seconds else None  # noqa: PLR0124  # NaN
     except ValueError:
         pass
     try:

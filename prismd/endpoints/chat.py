@@ -39,6 +39,7 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
     headers = prism_headers(scope)
     try:
         body = await read_body(scope, receive, snap.max_body_bytes)
+        caller = deps.caller_of(gateway, scope)  # the key may have been revoked meanwhile
         call = Call(
             id=scope["request_id"],
             op=Op.CHAT,
