@@ -35,6 +35,7 @@ from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.secrets import load_or_make_pepper
 from prismd.store.stores import Stores
+from prismd.wire.audit import Actor
 
 log = logging.getLogger("prism")
 
@@ -159,7 +160,7 @@ def _handle_signals(gateway: Gateway, server: uvicorn.Server) -> None:
 
     async def try_reload() -> None:
         with contextlib.suppress(ConfigError):  # told in the log, on the bus and in /-/config
-            await reload(gateway)
+            await reload(gateway, Actor("signal"))
 
     def hang_up() -> None:
         gateway.tasks.spawn(try_reload(), name="reload")
@@ -218,7 +219,7 @@ async def _watch(gateway: Gateway, source: Path) -> None:
         if looks != seen:
             seen = looks
             with contextlib.suppress(ConfigError):  # told in the log, on the bus, in /-/config
-                await reload(gateway)
+                await reload(gateway, Actor("file"))
 
 
 def _looks(source: Path) -> list[tuple[str, int, int, int]]:

@@ -21,6 +21,7 @@ from prismd.routing.catalog import Provider
 from prismd.routing.health import HealthBook
 from prismd.snapshot import Snapshot
 from prismd.store import keys as key_table
+from prismd.store.audit import AuditLog
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.stores import Stores
@@ -48,6 +49,7 @@ class Gateway:
     """The configuration of the start: what listens now was made from it."""
     read_config: Callable[[], LoadedConfig]
     """Reads the configuration afresh, with the flags and variables of this process."""
+    audit: AuditLog = field(init=False)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     health: HealthBook = field(default_factory=HealthBook)
     recorder: Recorder = field(default_factory=Recorder)
@@ -64,6 +66,10 @@ class Gateway:
     last_used_s: dict[str, float] = field(default_factory=dict)
     """Key id → wall time of its last call in this process."""
     _unsaved_use: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Derive what hangs on the secrets of this data directory."""
+        self.audit = AuditLog(self.pepper)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Put a snapshot in force for the calls to come."""

@@ -13,11 +13,13 @@ from prismd.gateway import ConfigFault, Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError
 from prismd.snapshot import build
+from prismd.store.db import Tx
+from prismd.wire.audit import Actor, Change
 
 log = logging.getLogger("prism.reload")
 
 
-async def reload(gateway: Gateway) -> bool:
+async def reload(gateway: Gateway, actor: Actor) -> bool:
     """Read the configuration again and put it in force; return whether anything changed.
 
     Raises:
@@ -38,6 +40,8 @@ async def reload(gateway: Gateway) -> bool:
             gateway.bus.publish("config", {"action": "refused", "problems": error.problems})
             log.warning("configuration not changed: %s", "; ".join(error.problems))
             raise
+        if snapshot.hash != old.hash:
+            await _write_down(gateway, actor, old.hash, snapshot.hash)
         gateway.last_config_error = None
         gateway.needs_restart = needs_restart(gateway.started_with, snapshot.config)
         gateway.swap(snapshot)
@@ -46,3 +50,13 @@ async def reload(gateway: Gateway) -> bool:
         gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})
         log.info("configuration %s in force", snapshot.hash[:12])
         return True
+
+
+async def _write_down(gateway: Gateway, actor: Actor, before: str, after: str) -> None:
+    """Put a change of the configuration into the audit log; it is durable before it is in force."""
+    change = Change("config.reloaded", "config", {"hash": (before, after)})
+
+    def write(tx: Tx) -> None:
+        gateway.audit.append(tx, actor, change, at_s=clock.wall_s())
+
+    await gateway.stores.state.write(write)

@@ -22,11 +22,29 @@ class Admin:
             limit: How many; None for all.
             filters: ``status``, ``owner``, ``name``; None for any.
         """
+        return self._pages("/-/keys", limit, filters)
+
+    def audit(self, *, limit: int | None = None, **filters: str | None) -> Object:
+        """List changes, newest first, at most ``limit`` of them.
+
+        Args:
+            limit: How many; None for all.
+            filters: ``since``, ``action``, ``object_id``; None for any.
+        """
+        return self._pages("/-/audit", limit, filters)
+
+    def verify_audit(self, *, noted_head: str | None) -> Object:
+        """Recompute the chain of the audit log; say whether a head noted before is in it."""
+        params = {} if noted_head is None else {"noted_head": noted_head}
+        return self.http.request("POST", "/-/audit/verify", params=params).object()
+
+    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str | None]) -> Object:
+        """Read a list page by page, into one list object."""
         params = {name: value for name, value in filters.items() if value is not None}
         rows: list[Json] = []
         while True:
             left = PAGE_SIZE if limit is None else min(PAGE_SIZE, limit - len(rows))
-            answer = self._get("/-/keys", {**params, "limit": str(left)})
+            answer = self._get(path, {**params, "limit": str(left)})
             page = as_objects(answer.get("data"))
             rows.extend(page)
             is_enough = limit is not None and len(rows) >= limit

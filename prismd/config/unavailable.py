@@ -12,7 +12,7 @@ _HINTS: dict[str, str] = {
     "a2a": "",
     "alerting": "",
     "assistants": "",
-    "audit": "",
+    "audit": "every change by an operator is written down: prismctl audit list",
     "auth.keys": "keys live in the database: prismctl keys create",
     "budgets": _LIMITS,
     "cache": "",

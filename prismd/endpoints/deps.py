@@ -5,6 +5,7 @@ dependencies; ``app`` refuses to start with a route that has none. The decision 
 matched route, never to a path prefix.
 """
 
+import re
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated
@@ -14,10 +15,14 @@ from starlette.types import Scope
 
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import Forbidden
+from prismd.kernel.errors import Forbidden, InvalidRequest
 from prismd.policy.access import check_ip, client_ip
 from prismd.policy.identity import check_admin, identify
+from prismd.wire.audit import Actor
 from prismd.wire.call import Caller
+
+_AGO = re.compile(r"(\d{1,6})([hd])")
+_SECONDS = {"h": 3600, "d": 86_400}
 
 
 class Policy(StrEnum):
@@ -48,11 +53,7 @@ def caller_of(gateway: Gateway, scope: Scope) -> Caller:
         Unauthenticated: no valid key; Forbidden: blocked, or not from this address.
     """
     key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
-    peer = scope["client"][0] if scope.get("client") else ""
-    forwarded = [
-        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
-    ]
-    caller = Caller(key, client_ip(peer, forwarded, gateway.snapshot.trusted_proxies))
+    caller = Caller(key, _ip_of(gateway, scope))
     if state := gateway.limiter.state(key, clock.monotonic_s()):
         scope["reply_headers"].update(state.headers())
     check_ip(key, caller.ip)
@@ -107,6 +108,39 @@ async def admin(request: Request, gateway: TheGateway) -> None:
 
 
 TheCaller = Annotated[Caller, Depends(caller)]
+
+
+async def actor(request: Request, gateway: TheGateway) -> Actor:
+    """Say who asks for a change; a route with this dependency has ``admin`` as well."""
+    scope = request.scope
+    return Actor("admin", ip=_ip_of(gateway, scope) or None, request_id=scope["request_id"])
+
+
+TheActor = Annotated[Actor, Depends(actor)]
+
+
+def moment(param: str, text: str) -> float:
+    """Read a time in a query (RFC 3339, or a span before now such as ``24h``) as epoch seconds.
+
+    Raises:
+        InvalidRequest: neither.
+    """
+    if match := _AGO.fullmatch(text):
+        return clock.wall_s() - int(match[1]) * _SECONDS[match[2]]
+    try:
+        return clock.parse_iso(text)
+    except ValueError:
+        msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
+        raise InvalidRequest(msg, code="invalid_value", param=param) from None
+
+
+def _ip_of(gateway: Gateway, scope: Scope) -> str:
+    """Return the client's address: the socket's, or the one that a trusted proxy vouches for."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    forwarded = [
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ]
+    return client_ip(peer, forwarded, gateway.snapshot.trusted_proxies)
 
 
 def _is_private(scope: Scope) -> bool:

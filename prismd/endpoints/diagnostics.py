@@ -88,10 +88,10 @@ async def get_config(gateway: deps.TheGateway) -> Response:
 
 
 @room.post("/-/reload", response_model=Reloaded)
-async def reload_config(gateway: deps.TheGateway) -> Response:
+async def reload_config(gateway: deps.TheGateway, actor: deps.TheActor) -> Response:
     """Read the configuration again and put it in force, whole or not at all."""
     try:
-        changed = await reload(gateway)
+        changed = await reload(gateway, actor)
     except ConfigError as error:
         lines = "; ".join(error.problems)
         msg = f"The configuration was not changed: {lines}"

@@ -30,6 +30,8 @@ POLICIES = {
     ("GET", "/-/usage"): "admin",
     ("GET", "/-/requests/{request_id}"): "admin",
     ("GET", "/-/events"): "admin",
+    ("GET", "/-/audit"): "admin",
+    ("POST", "/-/audit/verify"): "admin",
     ("GET", "/-/capabilities"): "admin",
     ("GET", "/-/config"): "admin",
     ("POST", "/-/reload"): "admin",

@@ -167,3 +167,21 @@ def test_a_reader_that_goes_away_is_no_error(home: Home) -> None:
         check=False,
     )
     assert result.stdout == ""
+
+
+def test_the_audit_log_tells_what_was_changed(home: Home) -> None:
+    home.run("keys", "create", "told", "--rpm", "3")
+    home.run("keys", "update", "told", "--rpm", "4")
+    key = home.json("keys", "get", "told")
+    rows = home.json("audit", "list", "--object", key["id"])["data"]
+    assert [row["action"] for row in rows] == ["key.updated", "key.created"]
+    assert rows[0]["changes"] == {"rate_limit_rpm": [3, 4]}
+    table = home.run("audit", "list", "--limit", "1").stdout
+    assert "rate_limit_rpm: 3 -> 4" in table or "rate_limit_rpm: 3 → 4" in table
+
+    verdict = home.json("audit", "verify")
+    assert verdict["is_sound"] is True
+    assert home.run("audit", "verify", "--head", verdict["head"]).returncode == 0
+    cut = home.run("audit", "verify", "--head", "0" * 64)
+    assert cut.returncode == 8
+    assert "cut off" in cut.stderr

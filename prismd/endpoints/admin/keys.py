@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from prismd.endpoints import deps
+from prismd.endpoints.admin.key_audit import differences
 from prismd.endpoints.admin.key_types import (
     CreditsAdd,
     CreditsReply,
@@ -28,6 +29,7 @@ from prismd.kernel.money import NanoUsd
 from prismd.kernel.secret import KEY_PREFIX, digest, display, new_token
 from prismd.store import keys as key_table
 from prismd.store.db import Tx
+from prismd.wire.audit import Actor, Change
 from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
 
 room = APIRouter(prefix="/-/keys", tags=["keys"], dependencies=[Depends(deps.admin)])
@@ -36,7 +38,7 @@ IfMatch = Annotated[str | None, Header(alias="If-Match")]
 
 
 @room.post("", response_model=NewKeyObject, status_code=201)
-async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
+async def create_key(body: KeyCreate, gateway: deps.TheGateway, actor: deps.TheActor) -> Response:
     """Make a key. Its secret is in this answer and nowhere else."""
     secret, now_s = new_token(KEY_PREFIX), clock.now_s()
     changes = body.changes()
@@ -58,8 +60,11 @@ async def create_key(body: KeyCreate, gateway: deps.TheGateway) -> Response:
         **changes,
     )
 
+    change = Change("key.created", record.id, differences(None, record))
+
     def write(tx: Tx) -> None:
         key_table.insert(tx, record)
+        gateway.audit.append(tx, actor, change, at_s=now_s)
 
     await gateway.stores.state.write(write)
     _in_force(gateway, record, "created")
@@ -92,30 +97,38 @@ async def get_key(key_id: str, gateway: deps.TheGateway) -> Response:
 
 @room.put("/{key_id}", response_model=KeyObject)
 async def update_key(
-    key_id: str, body: KeyUpdate, gateway: deps.TheGateway, if_match: IfMatch = None
+    key_id: str,
+    body: KeyUpdate,
+    gateway: deps.TheGateway,
+    actor: deps.TheActor,
+    if_match: IfMatch = None,
 ) -> Response:
     """Change the given fields; null clears, [] permits nothing."""
     async with gateway.changing_keys:
         record = _find(gateway, key_id)
         _check_version(record, if_match)
         _check_not_revoked(record)
-        record = await _change(gateway, record, "updated", body.changes())
+        record = await _change(gateway, actor, record, "updated", body.changes())
     return _show(gateway, record)
 
 
 @room.delete("/{key_id}", response_model=KeyObject)
-async def revoke_key(key_id: str, gateway: deps.TheGateway, if_match: IfMatch = None) -> Response:
+async def revoke_key(
+    key_id: str, gateway: deps.TheGateway, actor: deps.TheActor, if_match: IfMatch = None
+) -> Response:
     """Revoke a key: it is refused from now on. Repeating it changes nothing."""
     async with gateway.changing_keys:
         record = _find(gateway, key_id)
         if record.status is not KeyStatus.REVOKED:
             _check_version(record, if_match)
-            record = await _change(gateway, record, "revoked", {"status": KeyStatus.REVOKED})
+            record = await _change(gateway, actor, record, "revoked", {"status": KeyStatus.REVOKED})
     return _show(gateway, record)
 
 
 @room.post("/{key_id}/credits", response_model=CreditsReply)
-async def add_credits(key_id: str, body: CreditsAdd, gateway: deps.TheGateway) -> Response:
+async def add_credits(
+    key_id: str, body: CreditsAdd, gateway: deps.TheGateway, actor: deps.TheActor
+) -> Response:
     """Add prepaid credits to a managed key."""
     async with gateway.changing_keys:
         record = _find(gateway, key_id)
@@ -124,7 +137,7 @@ async def add_credits(key_id: str, body: CreditsAdd, gateway: deps.TheGateway) -
             msg = "Only a managed key has credits. Set its key_type to 'managed' first."
             raise InvalidRequest(msg, code="not_managed", param="key_type")
         total = NanoUsd(record.credits_nano_usd + body.amount)
-        record = await _change(gateway, record, "credited", {"credits_nano_usd": total})
+        record = await _change(gateway, actor, record, "credited", {"credits_nano_usd": total})
     return json_reply(
         {
             "key_id": record.id,
@@ -158,13 +171,15 @@ def _check_not_revoked(record: KeyRecord) -> None:
 
 
 async def _change(
-    gateway: Gateway, record: KeyRecord, action: str, changes: KeyChanges
+    gateway: Gateway, actor: Actor, record: KeyRecord, action: str, changes: KeyChanges
 ) -> KeyRecord:
     changed = replace(record, **changes)
     changed = replace(changed, version=record.version + 1, updated_at_s=clock.now_s())
+    change = Change(f"key.{action}", record.id, differences(record, changed))
 
     def write(tx: Tx) -> None:
         key_table.update(tx, changed)
+        gateway.audit.append(tx, actor, change, at_s=changed.updated_at_s)
 
     await gateway.stores.state.write(write)
     _in_force(gateway, changed, action)

@@ -1,6 +1,5 @@
 """``GET /-/usage``: what was used and what it cost, summed from the usage rows."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -9,15 +8,12 @@ from pydantic import BaseModel
 
 from prismd.endpoints import deps
 from prismd.endpoints.replies import Usd, json_reply, usd
-from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest
 from prismd.store import usage as usage_table
 from prismd.store.db import Row
 
 room = APIRouter(tags=["usage"], dependencies=[Depends(deps.admin)])
 
-_AGO = re.compile(r"(\d{1,6})([hd])")
-_SECONDS = {"h": 3600, "d": 86_400}
 _SUMS = (
     "requests",
     "errors",
@@ -77,8 +73,8 @@ async def get_usage(
     """Sum usage by the given groups."""
     everything = usage_table.Filter()
     rows = usage_table.Filter(
-        since_s=everything.since_s if since is None else _moment("since", since),
-        until_s=everything.until_s if until is None else _moment("until", until),
+        since_s=everything.since_s if since is None else deps.moment("since", since),
+        until_s=everything.until_s if until is None else deps.moment("until", until),
         key=key,
         model=model,
         provider=provider,
@@ -97,16 +93,6 @@ def _groups(text: str) -> list[str]:
             msg = f"Cannot group by '{name}'. Known groups: {known}."
             raise InvalidRequest(msg, code="unknown_group", param="group_by")
     return names
-
-
-def _moment(param: str, text: str) -> float:
-    if match := _AGO.fullmatch(text):
-        return clock.wall_s() - int(match[1]) * _SECONDS[match[2]]
-    try:
-        return clock.parse_iso(text)
-    except ValueError:
-        msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
-        raise InvalidRequest(msg, code="invalid_value", param=param) from None
 
 
 def _view(row: Row) -> dict[str, object]:

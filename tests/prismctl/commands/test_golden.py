@@ -106,6 +106,41 @@ TRACE = {
         {"stage": "attempt", "ms": 201.1, "detail": {"provider": "groq"}},
     ],
 }
+AUDIT = [
+    {
+        "id": "2",
+        "object": "audit_entry",
+        "created_at": "2026-11-23T08:30:00Z",
+        "actor": "admin",
+        "ip": "10.0.0.7",
+        "request_id": "req_0002",
+        "action": "key.updated",
+        "object_id": "key_0002",
+        "changes": {"rate_limit_rpm": [None, 5], "owner": ["ann", "bob"]},
+        "hash": "9f" * 32,
+    },
+    {
+        "id": "1",
+        "object": "audit_entry",
+        "created_at": "2026-11-23T08:00:00Z",
+        "actor": "file",
+        "ip": None,
+        "request_id": None,
+        "action": "config.reloaded",
+        "object_id": "config",
+        "changes": {"hash": ["e9e39036", "0a1b2c3d"]},
+        "hash": "7a" * 32,
+    },
+]
+VERDICT = {
+    "object": "audit_verdict",
+    "is_sound": True,
+    "entries": 2,
+    "head": "9f" * 32,
+    "first_broken": None,
+    "reason": None,
+    "has_noted_head": None,
+}
 TOTALS = {"requests": 1200, "errors": 3, "cost": 1.25, "cost_nano_usd": 1_250_000_000}
 
 COMMANDS = {
@@ -122,6 +157,8 @@ COMMANDS = {
     "config-show": ("config", "show"),
     "config-reload": ("config", "reload"),
     "requests-get": ("requests", "get", "req_0001"),
+    "audit-list": ("audit", "list"),
+    "audit-verify": ("audit", "verify"),
     "status": ("status",),
     "contexts-list": ("contexts", "list"),
     "auth-status": ("auth", "status"),
@@ -157,6 +194,8 @@ def gateway(stub: StubGateway) -> StubGateway:
         ("POST", "/-/reload"): {"status": "reloaded", "hash": "e9e39036", "needs_restart": []},
         ("GET", "/-/requests/req_0001"): TRACE,
         ("GET", "/-/usage"): {"object": "list", "data": [], "totals": TOTALS},
+        ("GET", "/-/audit"): {"object": "list", "data": AUDIT, "has_more": False},
+        ("POST", "/-/audit/verify"): VERDICT,
         ("GET", "/readyz"): {"status": "ready"},
     }
     for (method, path), answer in answers.items():

@@ -1,0 +1,148 @@
+"""The ``audit`` table: every change an operator made, in a chain that shows any later edit.
+
+Each row's hash is an HMAC over the hash before it and the row itself, under a key that is not in
+the database in the clear. So a row that was edited, removed or put in between is found by
+``verify``, also when whoever did it can write to the file. Rows cut off at the end leave a sound
+chain: compare the head that ``verify`` tells with one that was noted elsewhere.
+"""
+
+import hmac
+from dataclasses import dataclass
+
+import msgspec
+
+from prismd.kernel import jsonio
+from prismd.store.db import Database, Row, Tx, Value
+from prismd.wire.audit import Actor, Change
+
+_START = bytes(32)
+_CHUNK_ROWS = 1_000
+
+_INSERT = """
+INSERT INTO audit (seq, ts_ms, actor, ip, request_id, action, object_id, changes, hash)
+VALUES (:seq, :ts_ms, :actor, :ip, :request_id, :action, :object_id, :changes, :hash)
+"""
+
+_PAGE = """
+SELECT * FROM audit
+WHERE seq < :before AND ts_ms >= :since_ms
+    AND (:action IS NULL OR action = :action)
+    AND (:object_id IS NULL OR object_id = :object_id)
+ORDER BY seq DESC LIMIT :limit
+"""
+
+_AFTER_ALL = 2**63 - 1
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """One row of the log."""
+
+    seq: int
+    ts_ms: int
+    actor: str
+    ip: str | None
+    request_id: str | None
+    action: str
+    object_id: str
+    changes: str
+    """JSON: field → [before, after]."""
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of the whole chain found."""
+
+    entries: int
+    """Rows that were found sound before the first that is not."""
+    head: str
+    """Hash of the last sound row, hexadecimal; zeros when there is none."""
+    broken_seq: int | None = None
+    """The first row that is wrong."""
+    reason: str | None = None
+    has_noted_head: bool | None = None
+    """Whether the hash that was asked for is in the sound part; None when none was."""
+
+
+class AuditLog:
+    """Appends to the chain and checks it, with the chain's key."""
+
+    def __init__(self, pepper: bytes) -> None:
+        """Derive the key of the chain from the pepper of this data directory."""
+        self._key = hmac.digest(pepper, b"audit chain", "sha256")
+
+    def append(self, tx: Tx, actor: Actor, change: Change, *, at_s: float) -> None:
+        """Write a change down, in the transaction that makes it."""
+        last = tx.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", {})
+        before = _START if last is None else _bytes(last["hash"])
+        row: dict[str, Value] = {
+            "seq": 1 if last is None else _int(last["seq"]) + 1,
+            "ts_ms": int(at_s * 1000),
+            "actor": actor.name,
+            "ip": actor.ip,
+            "request_id": actor.request_id,
+            "action": change.action,
+            "object_id": change.object_id,
+            "changes": jsonio.encode(change.changes).decode(),
+        }
+        tx.execute(_INSERT, row | {"hash": self._hash(before, row)})
+
+    async def verify(self, db: Database, *, noted_head: str | None = None) -> Verdict:
+        """Recompute the chain from its first row, looking for a head that was noted before."""
+        head, seq = _START, 0
+        has_noted = None if noted_head is None else False
+        while True:
+            rows = await db.rows(
+                "SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit",
+                {"seq": seq, "limit": _CHUNK_ROWS},
+            )
+            for row in rows:
+                expected = self._hash(head, row)
+                if row["seq"] != seq + 1:
+                    reason = f"row {seq + 1} is missing"
+                    return Verdict(seq, head.hex(), seq + 1, reason, has_noted)
+                if row["hash"] != expected:
+                    reason = "its content does not fit its hash, or the rows before it"
+                    return Verdict(seq, head.hex(), seq + 1, reason, has_noted)
+                head, seq = expected, seq + 1
+                if has_noted is False:
+                    has_noted = head.hex() == noted_head
+            if len(rows) < _CHUNK_ROWS:
+                return Verdict(seq, head.hex(), has_noted_head=has_noted)
+
+    def _hash(self, before: bytes, row: Row) -> bytes:
+        content = [row[name] for name in AuditRow.__struct_fields__ if name != "hash"]
+        return hmac.digest(self._key, before + jsonio.encode(content), "sha256")
+
+
+async def page(
+    db: Database,
+    *,
+    limit: int,
+    before: int | None = None,
+    since_s: float = 0,
+    action: str | None = None,
+    object_id: str | None = None,
+) -> list[AuditRow]:
+    """Return rows, newest first, beginning before one."""
+    rows = await db.rows(
+        _PAGE,
+        {
+            "limit": limit,
+            "before": _AFTER_ALL if before is None else before,
+            "since_ms": int(since_s * 1000),
+            "action": action,
+            "object_id": object_id,
+        },
+    )
+    return [msgspec.convert(row, AuditRow) for row in rows]
+
+
+def _bytes(value: Value) -> bytes:
+    assert isinstance(value, bytes)  # noqa: S101  # the column is a STRICT BLOB
+    return value
+
+
+def _int(value: Value) -> int:
+    assert isinstance(value, int)  # noqa: S101  # the column is a STRICT INTEGER
+    return value
