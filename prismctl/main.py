@@ -28,6 +28,7 @@ COMMANDS = {
     "credits": Entry("prismctl.commands.credits:app", "Prepaid credits of keys", MANAGE),
     "config": Entry("prismctl.commands.config:app", "The gateway's configuration", MANAGE),
     "audit": Entry("prismctl.commands.audit:app", "Who changed what", LOOK),
+    "backup": Entry("prismctl.commands.backup:app", "Copies of the gateway's state", MANAGE),
     "status": Entry("prismctl.commands.status:app", "How the gateway is", LOOK),
     "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),
     "providers": Entry("prismctl.commands.providers:app", "Providers and their health", LOOK),

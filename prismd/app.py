@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
 from prismd.endpoints import chat, diagnostics, health, models
-from prismd.endpoints.admin import audit, capabilities, events, keys, requests, usage
+from prismd.endpoints.admin import audit, backups, capabilities, events, keys, requests, usage
 from prismd.endpoints.asgi import ClientLeft, read_body
 from prismd.endpoints.deps import POLICIES, Policy
 from prismd.front.gate import Gate, internal_error
@@ -58,6 +58,7 @@ ROOMS: tuple[APIRouter, ...] = (
     usage.room,
     requests.room,
     audit.room,
+    backups.room,
     events.room,
     capabilities.room,
     diagnostics.room,

@@ -38,6 +38,18 @@ class Admin:
         params = {} if noted_head is None else {"noted_head": noted_head}
         return self.http.request("POST", "/-/audit/verify", params=params).object()
 
+    def backups(self) -> Object:
+        """List backups, newest first."""
+        return self._get("/-/backups")
+
+    def create_backup(self) -> Object:
+        """Copy the state of the gateway and verify the copy."""
+        return self.http.request("POST", "/-/backups").object()
+
+    def verify_backup(self, backup_id: str) -> Object:
+        """Check a backup again, from its first to its last page."""
+        return self.http.request("POST", f"/-/backups/{_segment(backup_id)}/verify").object()
+
     def _pages(self, path: str, limit: int | None, filters: Mapping[str, str | None]) -> Object:
         """Read a list page by page, into one list object."""
         params = {name: value for name, value in filters.items() if value is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from prismd.kernel import jsonio
-from prismd.store.db import Database, Row, Tx, Value
+from prismd.store.db import Database, Row, Source, Tx, Value
 from prismd.wire.audit import Actor, Change
 
 _START = bytes(32)
@@ -87,7 +87,7 @@ class AuditLog:
         }
         tx.execute(_INSERT, row | {"hash": self._hash(before, row)})
 
-    async def verify(self, db: Database, *, noted_head: str | None = None) -> Verdict:
+    async def verify(self, db: Source, *, noted_head: str | None = None) -> Verdict:
         """Recompute the chain from its first row, looking for a head that was noted before."""
         head, seq = _START, 0
         has_noted = None if noted_head is None else False

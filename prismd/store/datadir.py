@@ -4,6 +4,7 @@ state.db      keys, usage: everything that must not be lost
 traffic.db    decision traces: may be deleted
 admin-token   the operator's credential (unless the config names another)
 master.key    32 bytes that seal the secrets in state.db
+backups/      copies of state.db, each with a manifest
 prismd.lock   held by the running daemon; contains its pid
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from prismd.kernel.errors import AlreadyRunning, StorageRefused
 from prismd.kernel.secret import ADMIN_PREFIX, KEY_BYTES, Secret, new_token
+from prismd.store.copy import sync_folder
 
 _OTHERS = 0o077
 
@@ -44,6 +46,11 @@ class DataDir:
     def master_key_file(self) -> Path:
         """The key-encryption key, 32 raw bytes."""
         return self.path / "master.key"
+
+    @property
+    def backups(self) -> Path:
+        """Where copies of ``state.db`` are kept."""
+        return self.path / "backups"
 
     @property
     def lock_file(self) -> Path:
@@ -164,8 +171,4 @@ def _write_new(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -27,16 +27,20 @@ class Tx(Protocol):
         ...
 
 
-class Database(Protocol):
+class Source(Protocol):
+    """What can be read, and no more."""
+
+    async def rows(self, sql: str, params: Params) -> list[Row]:
+        """Return all rows of a query."""
+        ...
+
+
+class Database(Source, Protocol):
     """One database."""
 
     @property
     def is_healthy(self) -> bool:
         """Whether writes are still accepted."""
-        ...
-
-    async def rows(self, sql: str, params: Params) -> list[Row]:
-        """Return all rows of a query."""
         ...
 
     async def row(self, sql: str, params: Params) -> Row | None:

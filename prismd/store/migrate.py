@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from prismd.kernel.errors import StorageRefused
+from prismd.store.copy import copy_database, sync_folder
 from prismd.store.readers import read_only_uri
 
 APPLICATION_ID = 0x5052_534D
@@ -74,7 +75,8 @@ def plan(path: Path, migrations: list[Migration]) -> list[Migration]:
         return migrations
     try:
         applied = _applied(path, newest=migrations[-1].number)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        # The latter when a damaged page makes SQLite quote its bytes in a message.
         msg = f"{path} cannot be read as a database ({_line(error)}); restore a backup"
         raise StorageRefused(msg) from None
     known = {migration.number: migration for migration in migrations}
@@ -140,7 +142,7 @@ def _make(path: Path, migrations: list[Migration]) -> None:
         for migration in migrations:
             _apply(connection, migration)
     draft.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _bring_up(path: Path, migrations: list[Migration]) -> None:
@@ -154,10 +156,9 @@ def _copy_aside(connection: sqlite3.Connection, path: Path, number: int) -> None
     copy = path.with_name(f"{path.name}.before-{number:04d}")
     draft = copy.with_name(f"{copy.name}.new")
     draft.unlink(missing_ok=True)
-    _touch_private(draft)
-    connection.execute("VACUUM INTO :copy", {"copy": str(draft)})
+    copy_database(connection, draft)
     draft.replace(copy)
-    _sync_folder(copy.parent)
+    sync_folder(copy.parent)
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -168,14 +169,6 @@ def _open(path: Path) -> sqlite3.Connection:
 def _touch_private(path: Path) -> None:
     """Make an empty file that only this user may read, whatever the umask."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _line(what: object) -> str:

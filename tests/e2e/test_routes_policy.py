@@ -32,6 +32,9 @@ POLICIES = {
     ("GET", "/-/events"): "admin",
     ("GET", "/-/audit"): "admin",
     ("POST", "/-/audit/verify"): "admin",
+    ("GET", "/-/backups"): "admin",
+    ("POST", "/-/backups"): "admin",
+    ("POST", "/-/backups/{backup_id}/verify"): "admin",
     ("GET", "/-/capabilities"): "admin",
     ("GET", "/-/config"): "admin",
     ("POST", "/-/reload"): "admin",
@@ -60,8 +63,13 @@ REFUSALS = {
 }
 """Policy → credential → the code of its 401; a credential that is not named here is let in."""
 
-FILLED = {"{model}": "fake/echo", "{key_id}": "key_none", "{request_id}": "req_none"}
-ABSENT = {"key_not_found", "request_not_found"}
+FILLED = {
+    "{model}": "fake/echo",
+    "{key_id}": "key_none",
+    "{request_id}": "req_none",
+    "{backup_id}": "bak_none",
+}
+ABSENT = {"key_not_found", "request_not_found", "backup_not_found"}
 
 
 @pytest.fixture(scope="module")

@@ -185,3 +185,16 @@ def test_the_audit_log_tells_what_was_changed(home: Home) -> None:
     cut = home.run("audit", "verify", "--head", "0" * 64)
     assert cut.returncode == 8
     assert "cut off" in cut.stderr
+
+
+def test_a_backup_is_made_listed_and_verified(home: Home) -> None:
+    made = home.json("backup", "create")
+    assert Path(made["path"]).stat().st_size == made["size_bytes"]
+    assert made["id"] in home.run("backup", "list").stdout
+    assert home.run("backup", "verify", made["id"]).returncode == 0
+    with Path(made["path"]).open("ab") as file:
+        file.write(b"x")
+    damaged = home.run("backup", "verify", made["id"])
+    assert damaged.returncode == 8
+    assert "damaged" in damaged.stderr
+    assert home.run("backup", "verify", "bak_none").returncode == 4

@@ -1,6 +1,7 @@
 """Migrations: from nothing to the newest, killed anywhere, and what is refused untouched."""
 
 import hashlib
+import random
 import shutil
 import signal
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from prismd.kernel.errors import StorageRefused
+from prismd.store.datadir import DataDir
 from prismd.store.migrate import Migration, migrate, plan, shipped
 
 V1 = Migration(1, "0001_t", "CREATE TABLE t (n INTEGER NOT NULL) STRICT;\n")
@@ -257,3 +259,25 @@ def _hashes(folder: Path) -> dict[str, str]:
         for file in folder.iterdir()
         if not file.name.endswith("-shm")
     }
+
+
+def test_a_damaged_database_is_refused_in_words_or_opened_but_never_touched(
+    data_dir: DataDir,
+) -> None:
+    migrate(data_dir.state_db, shipped("state"))
+    sound, chance, refused = data_dir.state_db.read_bytes(), random.Random(11), list[str]()
+    for _ in range(200):
+        damaged = bytearray(sound)
+        for _ in range(chance.choice((1, 1, 16, 512))):
+            damaged[chance.randrange(len(sound))] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del damaged[chance.randrange(len(damaged)) :]
+        data_dir.state_db.write_bytes(damaged)
+        try:
+            plan(data_dir.state_db, shipped("state"))
+        except StorageRefused as error:
+            refused.append(str(error))
+        assert data_dir.state_db.read_bytes() == damaged
+        assert {path.name for path in data_dir.path.iterdir()} == {"state.db"}
+    assert len(refused) > 50
+    assert not any("\n" in line for line in refused)

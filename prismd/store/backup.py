@@ -1,0 +1,144 @@
+"""Copies of ``state.db``, taken while it is in use; none is called good before it was verified.
+
+A backup is a plain SQLite file in ``<data-dir>/backups`` with a small manifest beside it. It holds
+no master key: without the ``master.key`` of its data directory, the keys in it fit nothing.
+"""
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from prismd.kernel.errors import NotFound, StorageRefused
+from prismd.kernel.ids import new_id
+from prismd.store.copy import copy_database, sync_folder
+from prismd.store.migrate import plan, shipped
+from prismd.store.readers import read_only_uri
+
+_PREFIX = "bak"
+_READ_BYTES = 1 << 20
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What was true of a backup when it was made."""
+
+    id: str
+    created_at_s: int
+    size_bytes: int
+    sha256: str
+    keys: int
+    usage_rows: int
+    audit_rows: int
+
+
+class Damaged(Exception):
+    """A backup is not what was made, or not sound; the text says what was found first."""
+
+
+_decode = msgspec.json.Decoder(Manifest).decode
+
+
+def make(state_db: Path, folder: Path, *, at_s: int) -> Manifest:
+    """Copy a database that may be in use, verify the copy, and only then give it its name.
+
+    Blocks for as long as the disk needs: call it in a thread.
+
+    Raises:
+        Damaged: the copy is not sound, so the database is not. StorageRefused: it cannot be made.
+    """
+    backup_id = new_id(_PREFIX)
+    draft = folder / f"{backup_id}.new"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with closing(sqlite3.connect(read_only_uri(state_db), uri=True)) as connection:
+            copy_database(connection, draft)
+        manifest = _look(draft, backup_id, at_s)
+        _manifest_file(folder, backup_id).write_bytes(msgspec.json.encode(manifest))
+        draft.replace(_file(folder, backup_id))
+        sync_folder(folder)
+    except (sqlite3.Error, OSError) as error:
+        msg = f"no backup could be made in {folder}: {error}"
+        raise StorageRefused(msg) from None
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+    return manifest
+
+
+def page(folder: Path) -> list[Manifest]:
+    """Return what is there, newest first; a copy without its manifest is not listed."""
+    manifests = sorted(folder.glob(f"{_PREFIX}_*.json"), reverse=True)
+    return [_decode(path.read_bytes()) for path in manifests if path.with_suffix(".db").exists()]
+
+
+def verify(folder: Path, backup_id: str) -> Manifest:
+    """Open a backup and check all of it against its manifest. Blocks: call it in a thread.
+
+    Raises:
+        NotFound: no backup of this id. Damaged: it is not what was made.
+    """
+    known = {manifest.id: manifest for manifest in page(folder)}
+    manifest = known.get(backup_id)
+    if manifest is None:
+        msg = f"There is no backup '{backup_id}'. GET /-/backups lists them."
+        raise NotFound(msg, code="backup_not_found", param="backup_id")
+    found = _look(_file(folder, backup_id), backup_id, manifest.created_at_s)
+    for name in Manifest.__struct_fields__:
+        is_, was = getattr(found, name), getattr(manifest, name)
+        if is_ != was:
+            msg = f"its {name} is {is_}, but was {was} when it was made"
+            raise Damaged(msg)
+    return manifest
+
+
+def path_of(folder: Path, backup_id: str) -> Path:
+    """Return the file of a backup, for a message."""
+    return _file(folder, backup_id)
+
+
+def _look(path: Path, backup_id: str, at_s: int) -> Manifest:
+    """Check a copy from its first to its last page, and describe it."""
+    digest = _digest(path)
+    try:
+        if missing := plan(path, shipped("state")):
+            msg = f"it lacks the schema step {missing[0].name}"
+            raise Damaged(msg)
+        with closing(sqlite3.connect(f"{read_only_uri(path)}&immutable=1", uri=True)) as connection:
+            (verdict,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if verdict != "ok":
+                raise Damaged(" ".join(str(verdict).split()))
+            if orphan := connection.execute("PRAGMA foreign_key_check").fetchone():
+                msg = f"a row of {orphan[0]} refers to a row of {orphan[2]} that is not there"
+                raise Damaged(msg)
+            (keys,) = connection.execute("SELECT count(*) FROM keys").fetchone()
+            (usage_rows,) = connection.execute("SELECT count(*) FROM usage").fetchone()
+            (audit_rows,) = connection.execute("SELECT count(*) FROM audit").fetchone()
+    except StorageRefused as error:
+        raise Damaged(str(error)) from None
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise Damaged(str(error)) from None
+    return Manifest(
+        backup_id, at_s, path.stat().st_size, digest, int(keys), int(usage_rows), int(audit_rows)
+    )
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file, telling the system not to keep its pages in memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_READ_BYTES):
+            digest.update(chunk)
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return digest.hexdigest()
+
+
+def _file(folder: Path, backup_id: str) -> Path:
+    return folder / f"{backup_id}.db"
+
+
+def _manifest_file(folder: Path, backup_id: str) -> Path:
+    return folder / f"{backup_id}.json"
