@@ -20,7 +20,7 @@ from prismd.endpoints import chat, diagnostics, health, models
 from prismd.endpoints.admin import audit, backups, capabilities, events, keys, requests, usage
 from prismd.endpoints.asgi import ClientLeft, read_body
 from prismd.endpoints.deps import POLICIES, Policy
-from prismd.front.gate import Gate, internal_error
+from prismd.front.gate import Gate, answering, internal_error
 from prismd.gateway import Gateway
 from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, NotFound, PrismError
 from prismd.openapi import document
@@ -150,7 +150,7 @@ class Cors:
             return
         if self._wrapped[0] is not rules:
             wrapped = CORSMiddleware(
-                self._app,
+                answering(self._app),  # inside: a page may read errors, too
                 allow_origins=rules.allowed_origins,
                 allow_methods=rules.allowed_methods,
                 allow_headers=rules.allowed_headers,
@@ -233,6 +233,11 @@ def _methods_at(path: str) -> str:
     return ", ".join(sorted({method for route in matching for method in methods_of(route)}))
 
 
+def _speakable(name: str) -> str:
+    """Return a field's name without what no UTF-8 can say (lone surrogates in JSON escapes)."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def _not_json() -> InvalidRequest:
     msg = "The body is not valid JSON. Send one JSON object, encoded as UTF-8."
     return InvalidRequest(msg, code="invalid_json")
@@ -246,7 +251,7 @@ def _wrong_method(method: str, allowed: str) -> MethodNotAllowed:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it
     first = error.errors()[0]
-    location = [str(part) for part in first["loc"][1:]]
+    location = [_speakable(str(part)) for part in first["loc"][1:]]
     param, kind = ".".join(location), str(first["type"])
     if kind == "json_invalid":
         problem = _not_json()

@@ -41,7 +41,7 @@ class Gateway:
 
     data_dir: DataDir
     stores: Stores
-    pepper: bytes
+    pepper: bytes = field(repr=False)
     outbound: Outbound
     keys: KeyTable
     snapshot: Snapshot

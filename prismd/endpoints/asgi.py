@@ -7,12 +7,17 @@ from typing import TypeVar
 from starlette.types import Receive, Scope, Send
 
 from prismd.flow.reply import Reply
-from prismd.kernel.errors import InvalidRequest, TooLarge
+from prismd.kernel import clock
+from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
 from prismd.kernel.tasks import TaskSet
 
 T = TypeVar("T")
 
 MAX_TIMEOUT_MS = 3_600_000
+BODY_GRACE_S = 30.0
+"""How long a body may take before its rate counts: a phone may lose its network for a while."""
+MIN_BODY_BYTES_PER_S = 4_096
+"""The rate after that; slower ones only hold a connection."""
 _STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
@@ -24,15 +29,24 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     """Read the whole body, counting the bytes that really arrive.
 
     Raises:
-        TooLarge: over ``max_bytes``; ClientLeft: cut before its end.
+        TooLarge: over ``max_bytes``; RequestTimeout: it comes too slowly; ClientLeft: cut before
+        its end.
     """
+    latest_s = clock.monotonic_s() + BODY_GRACE_S
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > max_bytes:
             raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0
     while True:
-        message = await receive()
+        try:
+            async with asyncio.timeout(
+                latest_s + size / MIN_BODY_BYTES_PER_S - clock.monotonic_s()
+            ):
+                message = await receive()
+        except TimeoutError:
+            msg = "The body comes too slowly; the connection is closed. Send the request again."
+            raise RequestTimeout(msg, headers={"connection": "close"}) from None
         if message["type"] == "http.disconnect":
             raise ClientLeft
         part = message.get("body", b"")

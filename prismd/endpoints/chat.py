@@ -33,7 +33,6 @@ _CHAT_BODY = {
 
 async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Create a chat completion, streamed or not."""
-    started_s = clock.monotonic_s()
     caller = deps.caller_of(gateway, scope)
     snap = gateway.snapshot
     headers = prism_headers(scope)
@@ -47,7 +46,7 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             caller=caller,
             request=parse_chat(body),
             headers=headers,
-            started_s=started_s,
+            started_s=clock.monotonic_s(),
             timeout_s=timeout_of(headers),
         )
 

@@ -59,18 +59,20 @@ async def settle(
     admission: Admission | None,
 ) -> CallRecord:
     """Close a call. Runs to its end even if the caller is cancelled meanwhile."""
-    record = _record(snap, call, outcome, trace)
     try:
-        if outcome.attempt is not None:
+        record = _record(snap, call, outcome, trace)
 
-            def write(tx: Tx) -> None:
-                usage_table.insert(tx, record)
+        def write(tx: Tx) -> None:
+            usage_table.insert(tx, record)
 
-            await finish(gateway.stores.state.write(write))
+        try:
+            if outcome.attempt is not None:
+                await finish(gateway.stores.state.write(write))
+        finally:
+            _tell(gateway, snap, record, trace)
     finally:
         if admission is not None:
             admission.release()
-        _tell(gateway, snap, record, trace)
     return record
 
 

@@ -26,6 +26,7 @@ class Gate:
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app
         self._gateway = gateway
+        self._answered = answering(self._checked)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -35,12 +36,9 @@ class Gate:
         is_later = spelling.uses_later(scope["headers"])
         if is_later:
             scope["headers"] = spelling.to_ours(scope["headers"])
-        started = False
 
         async def send_on(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = list(message.get("headers", ()))
                 present = {name for name, _ in headers}
                 headers += [
@@ -54,11 +52,29 @@ class Gate:
                 message["headers"] = spelling.with_later(headers) if is_later else headers
             await send(message)
 
+        await self._answered(scope, receive, send_on)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_headers(scope["headers"])
+        check_host(scope["headers"], self._gateway.snapshot.allowed_hosts)
+        check_path(scope["raw_path"])
+        await self._app(scope, receive, send)
+
+
+def answering(app: ASGIApp) -> ASGIApp:
+    """Wrap an app so that its errors become answers, or a line in the log after the first byte."""
+
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = scope["request_id"]
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
-            check_headers(scope["headers"])
-            check_host(scope["headers"], self._gateway.snapshot.allowed_hosts)
-            check_path(scope["raw_path"])
-            await self._app(scope, receive, send_on)
+            await app(scope, receive, send_on)
         except PrismError as error:
             if started:
                 log.warning("request %s broke off: %s", request_id, error.message)
@@ -68,6 +84,8 @@ class Gate:
             log.exception("request %s failed", request_id)
             if not started:
                 await send_error(send_on, internal_error(request_id))
+
+    return answered
 
 
 def internal_error(request_id: str) -> Internal:

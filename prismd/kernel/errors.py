@@ -8,7 +8,8 @@ How an error looks on the wire (OpenAI, Anthropic, Google, JSON-RPC) is decided 
     │ ├ NotFound          404 not_found
     │ ├ MethodNotAllowed  405 invalid_request_error
     │ ├ Conflict          409 · PreconditionFailed 412
-    │ └ TooLarge          413 · UnsupportedEncoding 415
+    │ ├ RequestTimeout    408 · TooLarge 413
+    │ └ UnsupportedEncoding 415 · HeadTooLarge 431
     ├ Unauthenticated     401 authentication_error
     ├ Forbidden           403 permission_error
     ├ LimitReached        429 rate_limit_error
@@ -88,6 +89,20 @@ class PreconditionFailed(InvalidRequest):
 
     status = 412
     code = "version_mismatch"
+
+
+class RequestTimeout(InvalidRequest):
+    """The client sends its request too slowly; the connection is closed."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class HeadTooLarge(InvalidRequest):
+    """The request line and headers are over their limit; the connection is closed."""
+
+    status = 431
+    code = "headers_too_large"
 
 
 class TooLarge(InvalidRequest):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 
 from prismd.kernel import clock
@@ -12,6 +13,21 @@ LEVELS = {
     "warn": logging.WARNING,
     "error": logging.ERROR,
 }
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class TextFormatter(logging.Formatter):
+    """One line per record for people; what a client or vendor said cannot begin another."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the library's name
+        """Write a record's line, control characters escaped."""
+        line = super().formatMessage(record)
+        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -33,10 +49,12 @@ class JsonFormatter(logging.Formatter):
 def set_up(level: str, form: str) -> None:
     """Send all log records to stderr; may be called again when the configuration changes."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonFormatter() if form == "json" else text)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
-    for noisy in ("uvicorn", "uvicorn.error", "httpx2", "httpcore2", "watchfiles", "asyncio"):
+    for noisy in ("httpx2", "httpcore2", "watchfiles", "asyncio"):
         logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
+    # It warns of every malformed request: whoever sends them must not fill the log.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)

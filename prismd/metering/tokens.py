@@ -39,7 +39,7 @@ def estimate_text(text: str) -> int:
     """Estimate the tokens of a text."""
     if text.isascii():
         return math.ceil(len(text) / _ASCII_CHARS_PER_TOKEN)
-    plain = sum(1 for char in text if char.isascii())
+    plain = len(text.encode("ascii", "ignore"))
     return math.ceil(plain / _ASCII_CHARS_PER_TOKEN + (len(text) - plain) / _OTHER_CHARS_PER_TOKEN)
 
 

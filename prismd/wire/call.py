@@ -41,6 +41,6 @@ class Call:
     headers: Mapping[str, str]
     """The request headers that stages may look at: ``x-prism-*`` only, lower case."""
     started_s: float
-    """Monotonic time of arrival."""
+    """Monotonic time at which the whole request was here."""
     timeout_s: float | None
     """The caller's own limit (``x-prism-request-timeout``), or None for the configured one."""

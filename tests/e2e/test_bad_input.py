@@ -408,7 +408,6 @@ NO_HTTP: dict[str, bytes] = {
     "folded header": request("GET /healthz", "X: a\r\n b"),
     "NUL in a header": request("GET /healthz", "X: a\0b"),
     "bytes in the path": request("GET /v1/models/\xe9"),
-    "long path": request("GET /" + "a" * 70_000),
     "length and chunks": post(CHAT, GOOD_BODY, "Transfer-Encoding: chunked"),
     "two lengths": post(CHAT, GOOD_BODY, "Content-Length: 3"),
     "one length twice": post(CHAT, GOOD_BODY, f"Content-Length: {len(GOOD_BODY)}"),
@@ -586,3 +585,27 @@ def test_query(daemon: Daemon, path: str) -> None:
 def test_credits_of_an_unmanaged_key(daemon: Daemon, key: Key) -> None:
     answer = admin(daemon, "POST", f"{KEYS}/{key.id}/credits", b'{"amount": 5}')
     assert_refused(answer, 400, "not_managed", "key_type")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "x", "metadata": {"\\ud800": "v"}}',
+        b'{"name": "x", "metadata": {"k": "\\udfff"}}',
+        b'{"name": "\\ud800"}',
+        b'{"name": "x", "owner": "\\ud800"}',
+        b'{"name": "x", "\\ud800": 1}',
+    ],
+)
+def test_half_a_character_in_a_key_is_400(daemon: Daemon, body: bytes) -> None:
+    answer = send(daemon, post(KEYS, body, bearer(daemon.admin_token)))
+    assert answer.status == 400, answer.body
+    assert answer.error["code"] in {"invalid_value", "unknown_field"}
+
+
+def test_a_head_over_the_limit_is_431(daemon: Daemon) -> None:
+    endless = [b"GET /healthz HTTP/1.1\r\n", b"h: " + b"v" * 40_000]
+    for parts in (endless, [request("GET /" + "a" * 70_000)]):
+        answer = send(daemon, *parts)
+        assert_refused(answer, 431, "headers_too_large")
+        assert answer.headers["connection"] == "close"

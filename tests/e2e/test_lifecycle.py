@@ -257,6 +257,9 @@ def test_browsers_of_named_origins_may_call_and_never_the_admin_api(start: Start
             "/v1/chat/completions", headers={**ask, "origin": "https://evil.example"}
         )
         assert "access-control-allow-origin" not in foreign.headers
+        refused = browser.post("/v1/chat/completions", headers={"origin": ask["origin"]})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "missing_api_key")
+        assert refused.headers["access-control-allow-origin"] == "https://app.example"
         admin = browser.options("/-/keys", headers=ask)
         assert admin.status_code == 405
         assert "access-control-allow-origin" not in admin.headers

@@ -24,6 +24,8 @@ from prismd.policy.identity import is_expired
 from prismd.wire.key import Budget, BudgetWindow, KeyChanges, KeyRecord, KeyStatus, KeyType
 
 MAX_NAME_CHARS = 200
+MAX_LABEL_CHARS = 4_000
+"""The longest name or value in metadata."""
 MAX_ITEMS = 1_000
 MAX_TIME_S = 253_402_300_799
 """The last second of the year 9999."""
@@ -78,6 +80,7 @@ Moment = Annotated[
 """A time in a request, as epoch seconds."""
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
+Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS)]
 Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 Limit = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 
@@ -106,7 +109,7 @@ class KeyFields(BaseModel):
     models: Names | None = None
     """Model names; a trailing ``*`` matches any ending."""
     providers: Names | None = None
-    metadata: dict[str, str] | None = None
+    metadata: dict[Label, Label] | None = None
     key_type: KeyType | None = None
     rate_limit_rpm: Limit | None = None
     rate_limit_tpm: Limit | None = None

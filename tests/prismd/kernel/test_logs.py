@@ -1,7 +1,7 @@
 import json
 import logging
 
-from prismd.kernel.logs import JsonFormatter
+from prismd.kernel.logs import JsonFormatter, TextFormatter
 
 
 def test_a_record_is_one_json_line_with_its_exception() -> None:
@@ -13,3 +13,10 @@ def test_a_record_is_one_json_line_with_its_exception() -> None:
     assert "\n" not in text
     assert (line["level"], line["logger"], line["message"]) == ("error", "prism.x", "a b")
     assert "boom" in line["exception"]
+
+
+def test_what_was_said_cannot_begin_a_line_of_its_own() -> None:
+    said = ("x\n2026 INFO prism: all is well\x1b[2K\u2028\r",)
+    record = logging.LogRecord("prism.x", logging.WARNING, __file__, 1, "said: %s", said, None)
+    line = TextFormatter().format(record)
+    assert line.endswith(r"WARNING prism.x: said: x\n2026 INFO prism: all is well\x1b[2K\u2028\r")

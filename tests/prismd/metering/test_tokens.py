@@ -1,4 +1,8 @@
+import math
+
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prismd.kernel import jsonio
 from prismd.metering.tokens import (
@@ -20,6 +24,12 @@ def test_text() -> None:
     assert estimate_text("") == 0
     assert estimate_text("a" * 400) == 100
     assert estimate_text("漢" * 30) == 20
+
+
+@given(st.text())
+def test_every_character_counts_once(text: str) -> None:
+    plain = sum(char.isascii() for char in text)
+    assert estimate_text(text) == math.ceil(plain / 4 + (len(text) - plain) / 1.5)
 
 
 def test_messages_count_framing_tools_and_images_not_their_bytes() -> None:
