@@ -20,7 +20,7 @@ from prismd.config.load import LoadedConfig
 from prismd.discovery import discover_for_ever
 from prismd.front.protocol import PrismHttpProtocol
 from prismd.gateway import Gateway
-from prismd.kernel import clock
+from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
@@ -58,6 +58,7 @@ async def run(read_config: Callable[[], LoadedConfig]) -> None:
         StorageRefused, AlreadyRunning: the data directory cannot be used.
     """
     loaded = read_config()
+    logs.set_up(loaded.config.logging.level, loaded.config.logging.format)
     data_dir = DataDir(loaded.config.server.data_path())
     stores = await Stores.open(data_dir)
     outbound = Outbound()
@@ -158,12 +159,8 @@ def _handle_signals(gateway: Gateway, server: uvicorn.Server) -> None:
         gateway.bus.close()
         server.should_exit = True
 
-    async def try_reload() -> None:
-        with contextlib.suppress(ConfigError):  # told in the log, on the bus and in /-/config
-            await reload(gateway, Actor("signal"))
-
     def hang_up() -> None:
-        gateway.tasks.spawn(try_reload(), name="reload")
+        gateway.tasks.spawn(_try_reload(gateway, Actor("signal")), name="reload")
 
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, stop)
@@ -218,12 +215,23 @@ async def _watch(gateway: Gateway, source: Path) -> None:
         looks = await asyncio.to_thread(_looks, source)
         if looks != seen:
             seen = looks
-            with contextlib.suppress(ConfigError):  # told in the log, on the bus, in /-/config
-                await reload(gateway, Actor("file"))
+            await _try_reload(gateway, Actor("file"))
+
+
+async def _try_reload(gateway: Gateway, actor: Actor) -> None:
+    try:
+        await reload(gateway, actor)
+    except ConfigError:
+        pass  # told in the log, on the bus and in /-/config
+    except Exception:
+        log.exception("the configuration cannot be reloaded")
 
 
 def _looks(source: Path) -> list[tuple[str, int, int, int]]:
     """Return what changes when a file of the configuration does."""
-    files = sorted(source.iterdir()) if source.is_dir() else [source]
-    stats = [(file.name, file.stat()) for file in files if file.exists()]
+    try:
+        files = sorted(source.iterdir()) if source.is_dir() else [source]
+        stats = [(file.name, file.stat()) for file in files if file.exists()]
+    except OSError:  # it goes away just now
+        return []
     return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats]

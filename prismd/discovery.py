@@ -18,32 +18,24 @@ PERIOD_S = 60.0
 
 async def discover_for_ever(gateway: Gateway) -> None:
     """Ask all that are to be asked, now and each minute; failures are logged once per change."""
-    silent: dict[str, str] = {}
-    answered: set[tuple[str, str | None]] = set()
+    problems: dict[str, str] = {}
     while True:
         for provider in gateway.snapshot.catalog.providers.values():
-            is_known = (provider.id, provider.base_url) in answered
-            if not _is_asked(gateway, provider) or (is_known and not provider.is_local):
-                continue
-            try:
-                found = await provider.upstream.list_models()
-            except UpstreamError as error:
-                if silent.get(provider.id) != error.message:
-                    log.warning("models of %s are not known: %s", provider.id, error.message)
-                silent[provider.id] = error.message
-                continue
-            silent.pop(provider.id, None)
-            section = gateway.snapshot.config.providers.get(provider.id)
-            listed = (section.models if section else None) or ()
-            if gateway.put_models(provider, tuple(dict.fromkeys((*listed, *found)))):
-                answered.add((provider.id, provider.base_url))
+            if provider.is_asked and (provider.discovered is None or provider.is_local):
+                await _ask(gateway, provider, problems)
         await asyncio.sleep(PERIOD_S)
 
 
-def _is_asked(gateway: Gateway, provider: Provider) -> bool:
-    section = gateway.snapshot.config.providers.get(provider.id)
-    if section is None or provider.base_url is None:
-        return False
-    if section.auto_discover is None:
-        return section.models is None
-    return section.auto_discover
+async def _ask(gateway: Gateway, provider: Provider, problems: dict[str, str]) -> None:
+    """Put a provider's models in force; ``problems`` is what was said last of each provider."""
+    try:
+        gateway.put_models(provider, tuple(await provider.upstream.list_models()))
+    except Exception as error:
+        is_expected = isinstance(error, UpstreamError)
+        problem = error.message if isinstance(error, UpstreamError) else type(error).__name__
+        if problems.get(provider.id) != problem:
+            fault = None if is_expected else error
+            log.warning("models of %s are not known: %s", provider.id, problem, exc_info=fault)
+        problems[provider.id] = problem
+    else:
+        problems.pop(provider.id, None)

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from prismd import __version__
 from prismd.kernel.errors import AlreadyRunning, ConfigError, StorageRefused
 
 if TYPE_CHECKING:
-    from prismd.config.load import LoadedConfig
     from prismd.store.datadir import DataDir
 
 EXIT_OK = 0
@@ -99,16 +99,8 @@ def _serve(args: argparse.Namespace) -> int:
 
     from prismd import daemon  # noqa: PLC0415
     from prismd.config.load import load  # noqa: PLC0415
-    from prismd.kernel import logs  # noqa: PLC0415
 
-    flags = _flags(args)
-
-    def read_config() -> "LoadedConfig":
-        loaded = load(args.config, overrides=flags)
-        logs.set_up(loaded.config.logging.level, loaded.config.logging.format)
-        return loaded
-
-    uvloop.run(daemon.run(read_config))
+    uvloop.run(daemon.run(partial(load, args.config, overrides=_flags(args))))
     return EXIT_OK
 
 

@@ -10,7 +10,7 @@ import logging
 
 from prismd.config.model import needs_restart
 from prismd.gateway import ConfigFault, Gateway
-from prismd.kernel import clock
+from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError
 from prismd.snapshot import build
 from prismd.store.db import Tx
@@ -29,12 +29,8 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
         old = gateway.snapshot
         try:
             loaded = await asyncio.to_thread(gateway.read_config)
-            snapshot = build(
-                loaded,
-                outbound=gateway.outbound,
-                own_admin_token=gateway.data_dir.admin_token(),
-                before=gateway.snapshot,
-            )
+            token = gateway.data_dir.admin_token()
+            snapshot = build(loaded, outbound=gateway.outbound, own_admin_token=token)
         except ConfigError as error:
             gateway.last_config_error = ConfigFault(clock.wall_s(), error.problems)
             gateway.bus.publish("config", {"action": "refused", "problems": error.problems})
@@ -44,7 +40,11 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
             await _write_down(gateway, actor, old.hash, snapshot.hash)
         gateway.last_config_error = None
         gateway.needs_restart = needs_restart(gateway.started_with, snapshot.config)
-        gateway.swap(snapshot)
+        # What is in force now, not what was before the awaits: models may have been discovered.
+        gateway.swap(snapshot.keeping(gateway.snapshot))
+        logging_ = snapshot.config.logging
+        if logging_ != old.config.logging:
+            logs.set_up(logging_.level, logging_.format)
         if snapshot.hash == old.hash:
             return False  # in force all the same: a secret behind a reference may be a new one
         gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})

@@ -7,7 +7,7 @@ and told with their lines. Nothing is opened and nobody is called here.
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from prismd.config.model import Config
 from prismd.config.problem import ConfigPath, ConfigProblem
 from prismd.config.providers import ProviderConfig
 from prismd.config.secrets import SecretRef, resolve
+from prismd.config.values import MAX_DURATION_S
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError, UpstreamError, UpstreamTimeout
 from prismd.kernel.money import pico_per_token
@@ -29,14 +30,14 @@ from prismd.providers.base import AuthKind, ProviderSpec, Upstream
 from prismd.providers.registry import by_type, nearest_type, type_names
 from prismd.providers.sender import HttpUpstream, resolve_base_url
 from prismd.routing.catalog import Catalog, Provider, Target
-from prismd.wire.call import Call
 from prismd.wire.price import ModelFacts, Price, Rates
 
-UPSTREAM_TIMEOUT_S = 3_600.0
-"""The sender's own limit; the corridor's deadlines are shorter and come first."""
+UPSTREAM_TIMEOUT_S = MAX_DURATION_S
+"""The sender's own limit; the corridor's deadlines are not longer, and come first."""
 
 MIN_ADMIN_TOKEN_CHARS = 32
 
+_ERROR_STATUSES = range(400, 600)
 _CREDENTIAL_REFUSED = frozenset({401, 403})
 
 
@@ -71,6 +72,11 @@ class Snapshot:
         failover = self.config.routing.failover
         return failover.max_attempts if failover.enabled else 1
 
+    @property
+    def tries_next_on_timeout(self) -> bool:
+        """Whether the next target is tried when one does not answer in time."""
+        return self.config.routing.failover.enabled and self.config.routing.failover.on_timeout
+
     def failover_covers(self, error: UpstreamError) -> bool:
         """Say whether the next target is tried after this failure."""
         failover = self.config.routing.failover
@@ -79,13 +85,13 @@ class Snapshot:
         if isinstance(error, UpstreamTimeout):
             return failover.on_timeout
         status = error.upstream_status
-        return status is None or status in _CREDENTIAL_REFUSED or status in failover.on_status_codes
+        if status is None or status not in _ERROR_STATUSES:
+            return True  # no answer, or one that is no answer to the request
+        return status in _CREDENTIAL_REFUSED or status in failover.on_status_codes
 
-    def timeout_s(self, call: Call, provider_id: str) -> float:
-        """Return how long the caller waits: for the whole answer, or a stream's first event."""
-        if call.timeout_s is not None:
-            return call.timeout_s
-        by_model = self.config.routing.model_timeouts.get(call.request.model)
+    def timeout_s(self, model: str, provider_id: str) -> float:
+        """Return how long a caller waits: for the whole answer, or a stream's first event."""
+        by_model = self.config.routing.model_timeouts.get(model)
         if by_model is not None:
             return by_model
         of_provider = self.config.providers[provider_id].default_timeout
@@ -98,13 +104,23 @@ class Snapshot:
             public_name, PricedModel(provider.spec, target.model, provider.is_local)
         )
 
+    def keeping(self, before: "Snapshot") -> "Snapshot":
+        """Return the same with the models that providers of before gave, at the same address."""
+        found = {
+            provider.id: provider.discovered
+            for provider in before.catalog.providers.values()
+            if provider.discovered is not None
+            and (now := self.catalog.providers.get(provider.id)) is not None
+            and now.base_url == provider.base_url
+        }
+        return replace(self, catalog=self.catalog.with_models(found))
+
 
 def build(
     loaded: LoadedConfig,
     *,
     outbound: Outbound,
     own_admin_token: Secret | None,
-    before: Snapshot | None = None,
 ) -> Snapshot:
     """Make the snapshot of a configuration.
 
@@ -112,7 +128,6 @@ def build(
         loaded: The configuration, with its lines.
         outbound: The connection pool that all providers share.
         own_admin_token: What ``prismd init`` wrote, used when the config names no other.
-        before: The snapshot in force; what it has discovered is kept.
 
     Raises:
         ConfigError: with every fault, and its line where it has one.
@@ -122,8 +137,7 @@ def build(
     providers = []
     for provider_id, section in config.providers.items():
         with faults.collected():
-            provider = _provider(provider_id, section, config, outbound)
-            providers.append(_with_known_models(provider, before))
+            providers.append(_provider(provider_id, section, outbound))
     for name, where in config.model_map.items():
         with faults.collected():
             _check_mapping(name, where, config)
@@ -160,9 +174,7 @@ class _Faults:
             self.found.append(problem)
 
 
-def _provider(
-    provider_id: str, section: ProviderConfig, config: Config, outbound: Outbound
-) -> Provider:
+def _provider(provider_id: str, section: ProviderConfig, outbound: Outbound) -> Provider:
     path: ConfigPath = ("providers", provider_id)
     spec = by_type(section.type)
     if spec is None:
@@ -170,26 +182,39 @@ def _provider(
         hint = f'did you mean "{near}"?' if near else f"known: {', '.join(type_names())}"
         msg = f"providers.{provider_id}.type is no vendor that is known here; {hint}"
         raise ConfigProblem((*path, "type"), msg)
-    models = tuple(section.models) if section.models is not None else None
     if spec is fake.SPEC and section.base_url is None:
-        known = models or tuple(fake.MODELS)
+        known = section.models or tuple(fake.MODELS)
         upstream: Upstream = fake.FakeUpstream(provider_id=provider_id)
         return Provider(provider_id, spec, None, upstream, known, is_local=True)
     try:
         base_url = resolve_base_url(spec, section.base_url)
     except ValueError as error:
         raise ConfigProblem(path, f"providers.{provider_id}: {error}") from None
-    upstream = HttpUpstream(
+    credential = _credential(path, spec, section)
+    headers = _headers(path, section)
+    try:
+        upstream = HttpUpstream(
+            spec,
+            provider_id=provider_id,
+            base_url=section.base_url,
+            credential=credential,
+            headers=headers,
+            timeout_s=UPSTREAM_TIMEOUT_S,
+            outbound=outbound,
+        )
+    except ValueError as error:  # the URL has been looked at: it is the credential
+        msg = f"providers.{provider_id}.api_key refers to {section.api_key}: {error}"
+        raise ConfigProblem((*path, "api_key"), msg) from None
+    asks = section.auto_discover
+    return Provider(
+        provider_id,
         spec,
-        provider_id=provider_id,
-        base_url=section.base_url,
-        credential=_credential(path, spec, section),
-        headers=_headers(path, section),
-        timeout_s=UPSTREAM_TIMEOUT_S,
-        idle_timeout_s=config.server.stream_idle_timeout,
-        outbound=outbound,
+        base_url,
+        upstream,
+        section.models,
+        is_local=_is_loopback(base_url),
+        is_asked=section.models is None if asks is None else asks,
     )
-    return Provider(provider_id, spec, base_url, upstream, models, is_local=_is_loopback(base_url))
 
 
 def _credential(path: ConfigPath, spec: ProviderSpec, section: ProviderConfig) -> Secret | None:
@@ -219,14 +244,6 @@ def _is_loopback(base_url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _with_known_models(provider: Provider, before: Snapshot | None) -> Provider:
-    """Keep what was discovered of the same provider at the same address."""
-    old = before.catalog.providers.get(provider.id) if before else None
-    if provider.models is None and old is not None and old.base_url == provider.base_url:
-        return provider.knowing(old.models)
-    return provider
 
 
 def _check_mapping(name: str, where: str, config: Config) -> None:

@@ -24,7 +24,8 @@ class FailoverConfig(Section):
     """Answers of a provider after which the next one is tried."""
 
     on_timeout: Switch = True
-    """Whether the next one is tried when a provider does not answer in time."""
+    """Whether the next one is tried when a provider does not answer in time; the time-out is then
+    shared among them."""
 
 
 class RoutingConfig(Section):

@@ -1,5 +1,6 @@
 """What a dialect hands to a sender, and what it reads out of a vendor's answer."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +28,10 @@ class StreamDecoder(Protocol):
     output_chars: int
     """Characters generated so far."""
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the next bytes; return the events to pass on, without the end marker."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the next bytes; yield the events to pass on, without the end marker."""
+        ...
+
+    def end(self) -> Iterator[bytes]:
+        """Take the end of the bytes; yield what is left, and raise if the answer is not whole."""
         ...

@@ -1,23 +1,19 @@
-"""OpenAI chat completions: requests in and out, answers and errors read (OpenAI reference, chat).
+"""OpenAI chat completions: requests in and out, answers read (OpenAI reference, chat).
 
 Messages are never re-encoded: the top level is spliced from the client's own bytes, so a vendor
 sees exactly the values that were checked here, also when the client sent a name twice.
 """
 
 import re
-from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 
 import msgspec
 
 from prismd.dialects.base import HttpCall
-from prismd.kernel import clock, jsonio
+from prismd.dialects.openai_error import read_embedded_error
+from prismd.kernel import jsonio
 from prismd.kernel.errors import InvalidRequest, UpstreamError
 from prismd.wire.chat import ChatPeek, ChatRequest
 from prismd.wire.common import Usage
-
-MAX_MESSAGE_CHARS = 2_000
-"""How much of a vendor's error text is passed on."""
 
 ABSENT = msgspec.Raw()
 """Default of a raw field; ``Raw | None`` would refuse objects."""
@@ -25,19 +21,8 @@ ABSENT = msgspec.Raw()
 MAX_TOKENS = 10**9
 """A vendor that reports more than this for one call is not believed."""
 
-MAX_RETRY_AFTER_S = 86_400.0
-
 MAX_MODEL_CHARS = 256
 """A name longer than this is no model's: it is not looked up, and written down nowhere."""
-
-_PASSED_STATUSES = {
-    400: "invalid_request_error",
-    404: "not_found",
-    413: "invalid_request_error",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-}
-"""Vendor statuses that are about the caller's request; the type is for vendors that give none."""
 
 _MISSING_FIELD = re.compile(r"missing required field `(\w+)`")
 _AT_PATH = re.compile(r" - at `\$\.?(.+)`$")
@@ -99,22 +84,8 @@ class _Answer(msgspec.Struct):
     error: msgspec.Raw = ABSENT
 
 
-class _ErrorObject(msgspec.Struct):
-    message: str | None = None
-    type: str | None = None
-    param: str | None = None
-    code: str | int | None = None
-
-
-class _ErrorEnvelope(msgspec.Struct):
-    error: _ErrorObject | str | None = None
-    message: str | None = None
-    detail: str | None = None
-
-
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_usage = msgspec.json.Decoder(UsageBody, strict=False).decode
-_decode_error = msgspec.json.Decoder(_ErrorEnvelope).decode
 _decode_tool = msgspec.json.Decoder(Tool).decode
 _decode_function = msgspec.json.Decoder(ToolName).decode
 
@@ -222,8 +193,9 @@ def read_usage(body: bytes, *, provider: str) -> Usage | None:
         msg = f"Provider '{provider}' answered with something that is no chat completion."
         raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None
     if answer.choices is None:
-        detail = f": {_error_text(body)[0]}" if not is_null(answer.error) else "."
-        msg = f"Provider '{provider}' answered 200 without a completion{detail}"
+        if not is_null(answer.error):
+            raise read_embedded_error(body, provider=provider)
+        msg = f"Provider '{provider}' answered 200 without a completion."
         raise UpstreamError(msg, provider=provider, upstream_status=200)
     return usage_of(answer.usage)
 
@@ -242,64 +214,3 @@ def usage_of(raw: msgspec.Raw) -> Usage | None:
 def is_null(raw: msgspec.Raw) -> bool:
     """Say whether a raw field is absent or null."""
     return bytes(raw) in (b"", b"null")
-
-
-def read_error(
-    status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-) -> UpstreamError:
-    """Turn a vendor's error answer into ours (conventions §3.4)."""
-    text, given = _error_text(body)
-    retry_after_s = parse_retry_after(headers.get("retry-after"))
-    if status in (401, 403):
-        msg = (
-            f"Provider '{provider}' refused the gateway's own credential (status {status}). "
-            "Your key is not at fault: the operator has to check the provider's api_key."
-        )
-        return UpstreamError(
-            msg, provider=provider, upstream_status=status, code="provider_auth_failed"
-        )
-    if status in _PASSED_STATUSES:
-        return UpstreamError(
-            text or f"Provider '{provider}' refused the request with status {status}.",
-            provider=provider,
-            upstream_status=status,
-            status=status,
-            type_=given.type or _PASSED_STATUSES[status],
-            code=str(given.code) if given.code is not None else f"provider_{status}",
-            param=given.param,
-            retry_after_s=retry_after_s,
-        )
-    msg = f"Provider '{provider}' failed with status {status}" + (f": {text}" if text else ".")
-    return UpstreamError(
-        msg,
-        provider=provider,
-        upstream_status=status,
-        code=f"provider_{status}",
-        retry_after_s=retry_after_s,
-    )
-
-
-def _error_text(body: bytes) -> tuple[str, _ErrorObject]:
-    try:
-        envelope = _decode_error(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return "", _ErrorObject()
-    error = envelope.error
-    given = error if isinstance(error, _ErrorObject) else _ErrorObject(message=error)
-    text = given.message or envelope.message or envelope.detail or ""
-    return text[:MAX_MESSAGE_CHARS], given
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Read ``Retry-After`` (RFC 9110 §10.2.3: seconds or a date) as seconds from now."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-        return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if seconds == seconds else None  # noqa: PLR0124  # NaN
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - clock.wall_s())
-    except (ValueError, TypeError):
-        return None

@@ -4,9 +4,12 @@ Invariant: what is relayed are the vendor's own bytes, event by event. When the 
 for usage, two things that asking for it adds are taken out again: the usage chunk, ``usage: null``.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from prismd.dialects.openai import ABSENT, is_null, usage_of
+from prismd.dialects.openai_error import read_embedded_error
 from prismd.kernel.errors import UpstreamError
 from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
 from prismd.wire.common import Usage
@@ -21,7 +24,9 @@ class _Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
+    index: int | None = None
     delta: _Delta | None = None
+    finish_reason: msgspec.Raw = ABSENT
 
 
 class _Chunk(msgspec.Struct):
@@ -36,7 +41,15 @@ _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 class OpenAIStream:
     """Follow one vendor stream. ``provider`` is only for messages."""
 
-    __slots__ = ("_hides_usage", "_provider", "_sse", "is_done", "output_chars", "usage")
+    __slots__ = (
+        "_hides_usage",
+        "_is_finished",
+        "_provider",
+        "_sse",
+        "is_done",
+        "output_chars",
+        "usage",
+    )
 
     def __init__(self, *, provider: str, wants_usage: bool) -> None:
         self.usage: Usage | None = None
@@ -44,22 +57,41 @@ class OpenAIStream:
         self.output_chars = 0
         """Characters generated so far, for an estimate when the vendor gives no usage."""
         self._hides_usage = not wants_usage
+        self._is_finished: dict[int | None, bool] = {}
+        """Choice → whether its finish_reason has come."""
         self._provider = provider
         self._sse = SseDecoder()
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """Take the vendor's next bytes; return the events to relay, without the ``[DONE]``.
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Take the vendor's next bytes; yield the events to relay, without the ``[DONE]``.
 
         Raises:
             UpstreamError: an event is not JSON, is an error, or is too large.
         """
         try:
-            return [out for event in self._sse.feed(chunk) if (out := self._relay(event))]
+            for event in self._sse.feed(chunk):
+                if out := self._relay(event):
+                    yield out
         except SseOverflow:
             raise self._broken("sent an event that is too large") from None
 
+    def end(self) -> Iterator[bytes]:
+        """Take the end of the vendor's bytes; yield the last event if only its end is missing.
+
+        Some vendors leave out the ``[DONE]``, or the blank line after it.
+
+        Raises:
+            UpstreamError: the answer is not complete; or as ``feed``.
+        """
+        yield from self.feed(b"\n\n")
+        has_finished = bool(self._is_finished) and all(self._is_finished.values())
+        if not self.is_done and not has_finished:
+            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
+            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
+        self.is_done = True
+
     def _relay(self, event: SseEvent) -> bytes:
-        if event.data is None or self.is_done:
+        if not event.data or self.is_done:
             return b""
         if event.data == DONE:
             self.is_done = True
@@ -73,8 +105,10 @@ class OpenAIStream:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise self._broken("sent an event that is no JSON chunk") from None
         if not is_null(seen.error) and not seen.choices:
-            raise self._broken("reported an error in the stream")
+            raise read_embedded_error(event.data, provider=self._provider)
         for choice in seen.choices or ():
+            has_finished = self._is_finished.get(choice.index, False)
+            self._is_finished[choice.index] = has_finished or not is_null(choice.finish_reason)
             if choice.delta is not None:
                 self._count(choice.delta)
         if not is_null(seen.usage):

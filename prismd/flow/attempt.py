@@ -2,13 +2,20 @@
 
 A stream counts as answered when its first event is here: until then an error is a real HTTP error
 and the next target can be tried; after that there is no way back.
+
+One deadline covers all targets. Where a target that is too slow is followed by the next one, each
+has an equal share of the time that is left when its turn comes, and the last has all of it: of 60 s
+for three, a silent first gets 20 s, a silent second 20 s. Otherwise the first may use up all.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 
-from prismd.dialects.openai import chat_call, read_error, read_usage
+from prismd.dialects.openai import chat_call, read_usage
+from prismd.dialects.openai_error import read_error
 from prismd.dialects.openai_stream import OpenAIStream
 from prismd.gateway import Gateway
 from prismd.kernel import clock
@@ -38,13 +45,14 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A stream whose first events are here. ``response`` must be closed by whoever relays it."""
+    """A stream whose first event is here. ``response`` must be closed by whoever relays it."""
 
     attempt: Attempt
     response: UpstreamResponse
     chunks: AsyncIterator[bytes]
     decoder: OpenAIStream
-    first: list[bytes]
+    first: Iterator[bytes]
+    """What the first bytes hold. An error behind the first event is raised when its turn comes."""
     first_byte_s: float
 
 
@@ -57,20 +65,27 @@ async def attempt(
         UpstreamError: the last target's failure, or the caller's own mistake as the vendor saw it.
         NoTarget: several targets were tried and none was available.
     """
-    deadline_s = call.started_s + snap.timeout_s(call, planned[0].provider.id)
-    for number, target in enumerate(planned, start=1):
+    allowed_s = snap.timeout_s(call.request.model, planned[0].provider.id)
+    is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
+    deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
+    last: UpstreamError | None = None
+    for position, target in enumerate(planned):
         started_s = clock.monotonic_s()
+        sharing = len(planned) - position if snap.tries_next_on_timeout else 1
+        share_s = (deadline_s - started_s) / sharing
+        if share_s <= 0:
+            break
         try:
-            answer = await _send_before(deadline_s, call, target)
+            answer = await _send_within(share_s, call, target)
         except UpstreamError as error:
             trace.attempt(
                 target.provider.id, target.model, status=error.upstream_status, outcome=error.code
             )
-            _note_failure(gateway, target, error, started_s)
+            if not (is_callers_limit and isinstance(error, UpstreamTimeout)):
+                _note_failure(gateway, target, error, started_s)
             if not snap.failover_covers(error):
                 raise
-            if number == len(planned):
-                raise _exhausted(planned, error) from error
+            last = error
         except asyncio.CancelledError:
             trace.attempt(target.provider.id, target.model, status=None, outcome="client_closed")
             raise
@@ -78,17 +93,19 @@ async def attempt(
             trace.attempt(target.provider.id, target.model, status=_SUCCESS, outcome="ok")
             _note_success(gateway, target, answer.first_byte_s - started_s)
             return answer
-    raise AssertionError  # a plan holds at least one attempt
+    if last is None:
+        msg = "The time for this call was over before a provider could be asked."
+        raise UpstreamTimeout(msg, provider=planned[0].provider.id)
+    raise _exhausted(planned[: len(trace.attempts)], last) from last
 
 
-async def _send_before(deadline_s: float, call: Call, target: Attempt) -> Whole | Begun:
-    remaining_s = deadline_s - clock.monotonic_s()
+async def _send_within(share_s: float, call: Call, target: Attempt) -> Whole | Begun:
     try:
-        async with asyncio.timeout(max(0.0, remaining_s)):
+        async with asyncio.timeout(share_s):
             return await _send(call, target)
     except TimeoutError:
-        waited_s = clock.monotonic_s() - call.started_s
-        msg = f"Provider '{target.provider.id}' did not answer within {waited_s:.1f} s."
+        waited = f"{share_s:.1f} s" if share_s >= 1 else f"{math.ceil(share_s * 1000)} ms"
+        msg = f"Provider '{target.provider.id}' did not answer within {waited}."
         raise UpstreamTimeout(msg, provider=target.provider.id) from None
 
 
@@ -125,12 +142,21 @@ async def _begin(call: Call, target: Attempt, response: UpstreamResponse) -> Beg
         raise UpstreamError(msg, provider=provider_id, code="invalid_upstream_response")
     decoder = OpenAIStream(provider=provider_id, wants_usage=call.request.wants_usage)
     chunks = response.chunks()
-    async for chunk in chunks:
-        first = decoder.feed(chunk)
+    while True:
+        events = await next_events(chunks, decoder)
+        first = list(islice(events, 1))
         if first or decoder.is_done:
-            return Begun(target, response, chunks, decoder, first, clock.monotonic_s())
-    msg = f"Provider '{provider_id}' ended the stream before its first event."
-    raise UpstreamError(msg, provider=provider_id, code="upstream_closed_early")
+            return Begun(
+                target, response, chunks, decoder, chain(first, events), clock.monotonic_s()
+            )
+
+
+async def next_events(chunks: AsyncIterator[bytes], decoder: OpenAIStream) -> Iterator[bytes]:
+    """Wait for the vendor's next bytes, or their end; return the events that these complete."""
+    try:
+        return decoder.feed(await anext(chunks))
+    except StopAsyncIteration:
+        return decoder.end()
 
 
 def _note_success(gateway: Gateway, target: Attempt, first_byte_after_s: float) -> None:

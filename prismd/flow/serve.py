@@ -112,7 +112,7 @@ def _cost_headers(record: CallRecord) -> dict[str, str]:
 
 def _error_headers(error: PrismError, trace: Trace, admission: Admission | None) -> dict[str, str]:
     headers = dict(admission.headers) if admission else {}
-    if isinstance(error, UpstreamError):
+    if isinstance(error, UpstreamError) and trace.attempts:
         headers["x-prism-provider"] = error.provider
         headers["x-prism-attempts"] = str(len(trace.attempts))
     return headers

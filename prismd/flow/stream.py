@@ -6,13 +6,13 @@ is no ``[DONE]``.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 
 from prismd.dialects.errors import error_event
-from prismd.flow.attempt import Begun
+from prismd.flow.attempt import Begun, next_events
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.kernel import sse
-from prismd.kernel.errors import PrismError, UpstreamError, UpstreamTimeout
+from prismd.kernel.errors import PrismError, UpstreamTimeout
 from prismd.kernel.tasks import finish
 from prismd.metering.tokens import estimate_usage
 from prismd.wire.call import Call
@@ -50,7 +50,7 @@ class Relay:
             for event in self._begun.first:
                 yield event
             while not decoder.is_done:
-                for event in decoder.feed(await self._next()):
+                for event in await self._next():
                     yield event
         except PrismError as error:
             await self._close(error.status, error.code)
@@ -59,17 +59,15 @@ class Relay:
             await self._close(200, None)
             yield sse.encode(sse.DONE)
 
-    async def _next(self) -> bytes:
-        provider = self._begun.attempt.provider.id
+    async def _next(self) -> Iterator[bytes]:
+        begun = self._begun
         try:
             async with asyncio.timeout(self._idle_timeout_s):
-                return await anext(self._begun.chunks)
+                return await next_events(begun.chunks, begun.decoder)
         except TimeoutError:
-            msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:.0f} s."
+            provider = begun.attempt.provider.id
+            msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:g} s."
             raise UpstreamTimeout(msg, provider=provider) from None
-        except StopAsyncIteration:
-            msg = f"Provider '{provider}' ended the stream early; the answer is cut here."
-            raise UpstreamError(msg, provider=provider, code="upstream_closed_early") from None
 
     async def _close(self, status: int, error_code: str | None) -> None:
         self._is_settled = True

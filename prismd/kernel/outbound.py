@@ -41,9 +41,7 @@ class OutboundBroken(OutboundError):
 class OutboundResponse:
     """An answer whose head has arrived. ``aclose`` must be called, in every case."""
 
-    def __init__(
-        self, response: httpx2.Response, *, read_timeout_s: float, idle_timeout_s: float
-    ) -> None:
+    def __init__(self, response: httpx2.Response, *, read_timeout_s: float) -> None:
         self.status = response.status_code
         self.headers: Mapping[str, str] = {
             name.lower(): value for name, value in response.headers.items()
@@ -51,7 +49,6 @@ class OutboundResponse:
         """Lower-case names; a repeated header is joined with commas."""
         self._response = response
         self._read_timeout_s = read_timeout_s
-        self._idle_timeout_s = idle_timeout_s
 
     async def read(self) -> bytes:
         """Read the whole body.
@@ -75,22 +72,16 @@ class OutboundResponse:
     async def chunks(self) -> AsyncIterator[bytes]:
         """Iterate over the body as it arrives.
 
+        How long a silence may be is for the caller to say.
+
         Raises:
-            OutboundError: broken, or silent for longer than the idle time-out.
+            OutboundError: broken.
         """
-        arriving = self._response.aiter_raw()
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_timeout_s):
-                    chunk = await anext(arriving)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                msg = f"nothing came for {self._idle_timeout_s:g} s in the middle of the answer"
-                raise OutboundTimeout(msg) from None
-            except (httpx2.HTTPError, httpx2.StreamError) as error:
-                raise _neutral(error) from None
-            yield chunk
+        try:
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise _neutral(error) from None
 
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
@@ -123,7 +114,6 @@ class Outbound:
         headers: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
         timeout_s: float,
-        idle_timeout_s: float,
     ) -> OutboundResponse:
         """Send a request and wait for the head of the answer.
 
@@ -133,7 +123,6 @@ class Outbound:
             headers: Added to our own; the same name replaces ours.
             content: The body, if there is one.
             timeout_s: From now to the head, and again for the whole of a body that is ``read``.
-            idle_timeout_s: The longest silence within a body that is iterated over.
 
         Raises:
             OutboundError: there is no answer, or it is compressed.
@@ -154,7 +143,7 @@ class Outbound:
             await response.aclose()
             msg = f"the answer is compressed ({encoding[:20]}), although that was not asked for"
             raise OutboundBroken(msg)
-        return OutboundResponse(response, read_timeout_s=timeout_s, idle_timeout_s=idle_timeout_s)
+        return OutboundResponse(response, read_timeout_s=timeout_s)
 
     async def aclose(self) -> None:
         """Close all connections."""

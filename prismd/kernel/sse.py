@@ -3,11 +3,17 @@
 The decoder keeps the exact bytes of each event, so that a relay can pass them on untouched.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 DONE = b"[DONE]"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
+
+_BLANK_LINE_OF_LF = re.compile(rb"\n\n")
+_BLANK_LINE = re.compile(rb"\n\n|\r\r\n?|\n\r(?:\n|(?=[^\n]))")
+"""Two line ends in a row, of LF, CR and CRLF. After LF a CR is one only when the next byte is here:
+it may be the half of a CRLF."""
 
 
 class SseOverflow(Exception):
@@ -28,11 +34,12 @@ class SseEvent:
 class SseDecoder:
     """Cut a byte stream, split anywhere, into events. One decoder per stream."""
 
-    __slots__ = ("_buffer", "_scanned")
+    __slots__ = ("_blank_line", "_buffer", "_scanned")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
         self._scanned = 0
+        self._blank_line = _BLANK_LINE_OF_LF  # many times faster, and nearly all that is met
 
     def feed(self, chunk: bytes) -> Iterator[SseEvent]:
         """Take the next bytes and yield the events that they complete.
@@ -40,32 +47,20 @@ class SseDecoder:
         Raises:
             SseOverflow: the unfinished event is over the limit.
         """
-        buffer = self._buffer + chunk if self._buffer else chunk
-        start = 0
-        while (end := _block_end(buffer, max(start, self._scanned - start))) >= 0:
-            yield _parse(buffer[start:end])
+        buffer = self._buffer
+        buffer += chunk
+        if b"\r" in chunk:
+            self._blank_line = _BLANK_LINE
+        start, look_from = 0, self._scanned
+        while found := self._blank_line.search(buffer, look_from):
+            end = look_from = found.end()
+            yield _parse(bytes(buffer[start:end]))
             start = end
-            self._scanned = 0
-        self._buffer = buffer[start:]
-        # A terminator is at most four bytes (CRLF CRLF): look again only at the last three.
-        self._scanned = max(0, len(self._buffer) - 3)
-        if len(self._buffer) > MAX_EVENT_BYTES:
+        del buffer[:start]
+        # The last two bytes may be the beginning of a blank line: they are looked at again.
+        self._scanned = max(0, len(buffer) - 2)
+        if len(buffer) > MAX_EVENT_BYTES:
             raise SseOverflow
-
-    @property
-    def pending(self) -> bytes:
-        """Bytes of an event that has not ended yet."""
-        return self._buffer
-
-
-def _block_end(buffer: bytes, start: int) -> int:
-    """Return the index just after the first blank line, or -1."""
-    ends = [
-        found + len(mark)
-        for mark in (b"\n\n", b"\r\n\r\n", b"\n\r\n", b"\r\r")
-        if (found := buffer.find(mark, start)) >= 0
-    ]
-    return min(ends) if ends else -1
 
 
 def _parse(raw: bytes) -> SseEvent:

@@ -17,6 +17,9 @@ from prismd.wire.price import ModelFacts, Price, Rates
 MAX_REMEMBERED = 4_096
 """Models whose facts are remembered at once."""
 
+REMEMBERED_S = 1_800
+"""Some vendors are cheaper at night: their hours begin on the hour or half past (UTC)."""
+
 _LOCAL = Price(Rates(PicoUsd(0), PicoUsd(0), PicoUsd(0)), source="local")
 
 
@@ -45,19 +48,22 @@ class PricedModel:
 
 
 class PriceBook:
-    """Prices of one config. Answers are remembered; the book is replaced with the snapshot."""
+    """Prices of one config. Answers are remembered until the clock's next half hour, at most."""
 
     def __init__(self, overrides: Mapping[str, Price]) -> None:
         self._overrides = dict(overrides)
         self._facts: dict[tuple[str, str, bool], ModelFacts] = {}
+        self._period = 0
 
     def facts(self, public_name: str, priced: PricedModel) -> ModelFacts:
         """Return what is known of a model; the operator's own price wins."""
         key = (priced.spec.type, priced.model, priced.is_local)
+        period = clock.now_s() // REMEMBERED_S
+        if period != self._period or len(self._facts) >= MAX_REMEMBERED:  # names may be a caller's
+            self._period = period
+            self._facts.clear()
         known = self._facts.get(key)
         if known is None:
-            if len(self._facts) >= MAX_REMEMBERED:  # names may come from callers
-                self._facts.clear()
             known = self._facts[key] = _look_up(priced)
         own = self._overrides.get(public_name) or self._overrides.get(priced.model)
         return ModelFacts(own, known.context_tokens) if own else known

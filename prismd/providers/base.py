@@ -94,7 +94,3 @@ class Upstream(Protocol):
     async def list_models(self) -> list[str]:
         """Ask the vendor for its model ids; raises like ``send``."""
         ...
-
-    async def aclose(self) -> None:
-        """Close idle connections; running calls must have ended."""
-        ...

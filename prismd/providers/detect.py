@@ -89,10 +89,7 @@ async def _answers(outbound: Outbound, spec: ProviderSpec) -> bool:
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             response = await outbound.open(
-                "GET",
-                f"{spec.base_url}/models",
-                timeout_s=PROBE_TIMEOUT_S,
-                idle_timeout_s=PROBE_TIMEOUT_S,
+                "GET", f"{spec.base_url}/models", timeout_s=PROBE_TIMEOUT_S
             )
             try:
                 if response.status != HTTPStatus.OK or _is_prism(response.headers):

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from prismd.dialects.base import HttpCall
-from prismd.dialects.openai import read_error
+from prismd.dialects.openai_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.outbound import (
@@ -94,7 +94,6 @@ class HttpUpstream:
         credential: Secret | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
-        idle_timeout_s: float = 60.0,
         outbound: Outbound,
     ) -> None:
         """Prepare the calls.
@@ -106,7 +105,6 @@ class HttpUpstream:
             credential: None sends no credential.
             headers: Further headers for each call, from the config.
             timeout_s: From sending to the head, and again for a body that is read whole.
-            idle_timeout_s: The longest silence within a stream.
             outbound: The shared connection pool; it is not closed here.
 
         Raises:
@@ -117,7 +115,6 @@ class HttpUpstream:
         self._headers = tuple((name.lower(), value) for name, value in (headers or {}).items())
         self._auth = auth_headers(spec.auth, credential)
         self._timeout_s = timeout_s
-        self._idle_timeout_s = idle_timeout_s
         self._outbound = outbound
 
     async def send(self, call: HttpCall) -> SentResponse:
@@ -143,9 +140,6 @@ class HttpUpstream:
             raise UpstreamError(msg, provider=self._provider, code="invalid_upstream_response")
         return ids
 
-    async def aclose(self) -> None:
-        """Do nothing: the connections belong to the shared pool."""
-
     async def _open(self, call: HttpCall, timeout_s: float) -> SentResponse:
         headers = {
             "accept": "application/json, text/event-stream",
@@ -161,7 +155,6 @@ class HttpUpstream:
                 headers=list(headers.items()),
                 content=call.body or None,
                 timeout_s=timeout_s,
-                idle_timeout_s=self._idle_timeout_s,
             )
         except OutboundError as error:
             raise _upstream_error(error, self._provider) from error

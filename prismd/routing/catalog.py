@@ -23,14 +23,25 @@ class Provider:
     spec: ProviderSpec
     base_url: str | None
     upstream: Upstream
-    models: tuple[str, ...] | None
-    """Upstream model names; None when they are not known (not configured, not discovered yet)."""
+    listed: tuple[str, ...] | None
+    """Upstream model names that the configuration gives; None when it gives none."""
     is_local: bool
     """Whether it is reached over loopback, or in-process."""
+    is_asked: bool = False
+    """Whether it is asked for its models."""
+    discovered: tuple[str, ...] | None = None
+    """Upstream model names that it gave itself; None until it has."""
 
-    def knowing(self, models: tuple[str, ...] | None) -> "Provider":
-        """Return the same provider with these models."""
-        return replace(self, models=models)
+    @property
+    def models(self) -> tuple[str, ...] | None:
+        """Upstream model names, the listed first; None when they are not known."""
+        if self.discovered is None:
+            return self.listed
+        return tuple(dict.fromkeys((*(self.listed or ()), *self.discovered)))
+
+    def knowing(self, discovered: tuple[str, ...] | None) -> "Provider":
+        """Return the same provider with the models that it gave, if it is one that is asked."""
+        return replace(self, discovered=discovered) if self.is_asked else self
 
     def serves(self, model: str) -> bool:
         """Say whether it has, or may have, a model of this upstream name."""
@@ -103,9 +114,9 @@ class Catalog:
         return targets
 
     def with_models(self, discovered: Mapping[str, tuple[str, ...]]) -> "Catalog":
-        """Return a catalog in which providers of unknown models have the discovered ones."""
+        """Return a catalog in which providers have the models that they gave themselves."""
         providers = [
-            provider.knowing(discovered.get(provider.id, provider.models))
+            provider.knowing(discovered.get(provider.id, provider.discovered))
             for provider in self.providers.values()
         ]
         return Catalog(providers, self.model_map)

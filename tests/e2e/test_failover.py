@@ -1,12 +1,26 @@
 """Several providers of one model, over real sockets: the next one when one fails."""
 
+import re
 import socket
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon
 from tests.fake_process import FakeProcess
+from tests.raw_http import exchange, request
+from tests.scripted_vendor import (
+    COMPLETION,
+    FOR_EVER_S,
+    STREAM_HEAD,
+    ScriptedVendor,
+    delta,
+    event,
+    plain,
+    scripted_vendor,
+)
 
 TWO = """
 providers:
@@ -82,3 +96,129 @@ def test_a_vendors_words_are_not_kept(pair: Daemon) -> None:
     assert trace["error_code"]
     assert "secret" not in str(trace)
     assert answer.json()["error"]["message"] not in str(trace)
+
+
+SLOW = """
+server: {{default_request_timeout: {timeout}}}
+providers:
+  first: {{type: openai, base_url: "{first}", models: [m]}}
+  second: {{type: openai, base_url: "{second}", models: [m]}}
+routing:
+  failover: {{enabled: true, on_timeout: {on_timeout}}}
+"""
+
+
+@pytest.fixture
+def silent() -> Iterator[ScriptedVendor]:
+    with scripted_vendor() as vendor:
+        vendor["m"] = [FOR_EVER_S]
+        yield vendor
+
+
+@pytest.fixture
+def quick() -> Iterator[ScriptedVendor]:
+    with scripted_vendor() as vendor:
+        vendor["m"] = [plain(COMPLETION)]
+        yield vendor
+
+
+def health(daemon: Daemon) -> dict[str, tuple[int, int]]:
+    listed = daemon.admin.get("/-/health/providers").json()["providers"]
+    return {one["id"]: (one["request_count"], one["error_count"]) for one in listed}
+
+
+def test_a_silent_provider_leaves_time_for_the_next(
+    start: StartDaemon, silent: ScriptedVendor, quick: ScriptedVendor
+) -> None:
+    config = SLOW.format(timeout="1s", first=silent.url, second=quick.url, on_timeout="true")
+    daemon = start(config)
+    answer = daemon.chat(daemon.create_key(), model="m")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-prism-provider"] == "second"
+    trace = daemon.trace(answer.headers["x-request-id"])
+    assert [one["outcome"] for one in trace["attempts"]] == ["gateway_timeout", "ok"]
+    assert float(answer.headers["x-prism-latency-ms"]) > 450
+    assert health(daemon) == {"first": (1, 1), "second": (1, 0)}
+
+
+def test_all_are_silent_within_one_deadline(start: StartDaemon, silent: ScriptedVendor) -> None:
+    config = SLOW.format(timeout="600ms", first=silent.url, second=silent.url, on_timeout="true")
+    daemon = start(config)
+    answer = daemon.chat(daemon.create_key(), model="m")
+    assert answer.json()["error"]["code"] == "all_providers_unavailable"
+    waited = re.search(r"'second' did not answer within (\d+) ms", answer.text)
+    assert waited is not None, answer.text
+    assert 0 < int(waited[1]) <= 300
+    trace = daemon.trace(answer.headers["x-request-id"])
+    assert [one["outcome"] for one in trace["attempts"]] == ["gateway_timeout"] * 2
+    assert trace["latency_ms"] > 550
+
+
+def test_without_failover_on_timeout_the_first_has_all_the_time(
+    start: StartDaemon, silent: ScriptedVendor, quick: ScriptedVendor
+) -> None:
+    quick["m"] = [1.2, plain(COMPLETION)]
+    config = SLOW.format(timeout="2s", first=quick.url, second=silent.url, on_timeout="false")
+    daemon = start(config)
+    answer = daemon.chat(daemon.create_key(), model="m")
+    assert (answer.status_code, answer.headers["x-prism-provider"]) == (200, "first")
+
+
+def test_an_error_as_a_streams_first_event_lets_the_next_provider_try(
+    start: StartDaemon, silent: ScriptedVendor, quick: ScriptedVendor
+) -> None:
+    silent["m"] = [STREAM_HEAD, event(error={"message": "Too busy.", "code": "busy"})]
+    quick["m"] = [STREAM_HEAD, delta("a", "stop")]
+    config = SLOW.format(timeout="2s", first=silent.url, second=quick.url, on_timeout="true")
+    daemon = start(config)
+    answer = daemon.chat(daemon.create_key(), model="m", stream=True)
+    assert (answer.status_code, answer.headers["x-prism-provider"]) == (200, "second")
+    assert answer.content == delta("a", "stop") + b"data: [DONE]\n\n"
+    assert health(daemon)["first"] == (1, 1)
+
+
+def test_the_time_that_a_body_takes_is_not_taken_from_the_callers_deadline(
+    start: StartDaemon, quick: ScriptedVendor
+) -> None:
+    config = SLOW.format(timeout="5s", first=quick.url, second=quick.url, on_timeout="true")
+    daemon = start(config)
+    key = daemon.create_key()
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'
+
+    def late() -> Iterator[bytes]:
+        yield request(
+            "POST /v1/chat/completions",
+            f"Authorization: Bearer {key.secret}",
+            "x-prism-request-timeout: 1000",
+            f"Content-Length: {len(body)}",
+        )
+        time.sleep(1.2)
+        yield body
+
+    answer = exchange(daemon.address, late())
+    assert answer.status == 200, answer.body
+    assert health(daemon)["first"] == (1, 0)
+
+
+def test_a_key_that_is_revoked_while_its_body_arrives_is_refused(
+    start: StartDaemon, quick: ScriptedVendor
+) -> None:
+    config = SLOW.format(timeout="5s", first=quick.url, second=quick.url, on_timeout="true")
+    daemon = start(config)
+    key = daemon.create_key()
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'
+
+    def revoked() -> Iterator[bytes]:
+        yield request(
+            "POST /v1/chat/completions",
+            f"Authorization: Bearer {key.secret}",
+            f"Content-Length: {len(body)}",
+        )
+        yield body[:10]
+        time.sleep(0.1)  # the head has been looked at, and the key was in force
+        assert daemon.admin.delete(f"/-/keys/{key.id}").status_code == 200
+        yield body[10:]
+
+    answer = exchange(daemon.address, revoked())
+    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+    assert health(daemon) == {"first": (0, 0), "second": (0, 0)}

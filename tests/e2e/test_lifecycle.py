@@ -1,5 +1,6 @@
 """Start, reload, stop: exit codes, nothing dropped, whole or not at all."""
 
+import json
 import os
 import signal
 import socket
@@ -275,3 +276,62 @@ def test_a_trusted_proxy_vouches_for_the_clients_address(start: StartDaemon) -> 
     ]:
         answer = daemon.chat(key, headers={"x-forwarded-for": forwarded})
         assert answer.status_code == status, answer.text
+
+
+def test_a_credential_that_no_header_can_carry_is_told_with_its_line(
+    start: StartDaemon, tmp_path: Path
+) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("sk-two words\n")
+    secret.chmod(0o600)
+    bad = (
+        FAKE + f"  near: {{type: vllm, base_url: 'http://127.0.0.1:9', api_key: 'file:{secret}'}}\n"
+    )
+    daemon = start(FAKE)
+    before = in_force(daemon)
+    daemon.config.write_text(bad)
+    refused = daemon.admin.post("/-/reload")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_config")
+    assert in_force(daemon) == before
+    daemon.process.terminate()
+    assert daemon.process.wait(timeout=10) == 0
+    ended = prismd(
+        "serve", "--config", str(daemon.config), "--data-dir", str(daemon.data_dir), "--port", "0"
+    )
+    assert ended.returncode == 2
+    assert "prism.yaml:3:" in ended.stderr
+    assert "providers.near.api_key" in ended.stderr
+    for told in (refused.text, ended.stderr, daemon.log):
+        assert "two words" not in told
+        assert "Traceback" not in told
+
+
+def test_the_watch_outlives_a_fault_that_nobody_foresaw(start: StartDaemon) -> None:
+    daemon = start(FAKE)
+    before = in_force(daemon)
+    token_file = daemon.data_dir / "admin-token"
+    token = token_file.read_bytes()
+    token_file.write_bytes(b"\xff")  # not text: no kind of problem that has a line
+    daemon.config.write_text(OTHER)
+    told = "the configuration cannot be reloaded"
+    wait_for(lambda: told in daemon.log, "the fault in the log", within_s=10)
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: daemon.log.count(told) > 1, "the same after a signal", within_s=10)
+    assert in_force(daemon) == before
+    token_file.write_bytes(token)
+    daemon.config.write_text(OTHER + "model_map: {a: two/echo}\n")
+    wait_for(lambda: in_force(daemon) != before, "the changed file", within_s=10)
+
+
+def test_a_refused_configuration_does_not_change_the_log(start: StartDaemon) -> None:
+    daemon = start(FAKE + "logging: {level: info, format: json}\n")
+    daemon.config.write_text(
+        "logging: {level: error, format: text}\nproviders:\n  x: {type: opnai}\n"
+    )
+    assert daemon.admin.post("/-/reload").status_code == 400
+    wait_for(lambda: "configuration not changed" in daemon.log, "the refusal in the log")
+    line = next(one for one in daemon.log.splitlines() if "configuration not changed" in one)
+    assert json.loads(line)["level"] == "warning"
+    daemon.config.write_text(FAKE + "logging: {level: error, format: text}\n")
+    assert daemon.admin.post("/-/reload").json()["status"] == "reloaded"
+    assert "in force" not in daemon.log

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,14 @@ from prismd.kernel.secret import ADMIN_PREFIX, new_token
 from prismd.snapshot import Snapshot, build
 
 
-async def snapshot_of(tmp_path: Path, text: str, before: Snapshot | None = None) -> Snapshot:
+async def snapshot_of(tmp_path: Path, text: str) -> Snapshot:
     file = tmp_path / "prism.yaml"
     file.write_text(text)
     outbound = Outbound()
     try:
         loaded = load(file, env={})
         token = new_token(ADMIN_PREFIX)
-        return build(loaded, outbound=outbound, own_admin_token=token, before=before)
+        return build(loaded, outbound=outbound, own_admin_token=token)
     finally:
         await outbound.aclose()
 
@@ -69,14 +70,48 @@ async def test_a_provider_at_an_address_of_its_own_needs_no_credential(tmp_path:
     assert near.is_local
 
 
-async def test_what_was_discovered_outlives_a_reload_at_the_same_address(tmp_path: Path) -> None:
-    text = "providers:\n  near: {type: ollama}\n"
-    old = await snapshot_of(tmp_path, text)
-    known = old.catalog.with_models({"near": ("llama",)})
-    object.__setattr__(old, "catalog", known)
-    assert (await snapshot_of(tmp_path, text, old)).catalog.names() == ["llama"]
-    moved = "providers:\n  near: {type: ollama, base_url: 'http://127.0.0.1:1'}\n"
-    assert (await snapshot_of(tmp_path, moved, old)).catalog.names() == []
+NEAR = "providers:\n  near: {type: ollama}\n"
+NEAR_AND = "providers:\n  near: {{type: ollama, {more}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ("auto_discover: true", ["llama"]),
+        ("auto_discover: true, models: [mine]", ["llama", "mine"]),
+        ("models: [mine]", ["mine"]),
+        ("auto_discover: false", []),
+        ("base_url: 'http://127.0.0.1:1'", []),
+    ],
+)
+async def test_what_was_discovered_outlives_a_reload_at_the_same_address(
+    tmp_path: Path, more: str, names: list[str]
+) -> None:
+    before = await snapshot_of(tmp_path, NEAR)
+    before = replace(before, catalog=before.catalog.with_models({"near": ("llama",)}))
+    after = await snapshot_of(tmp_path, NEAR_AND.format(more=more))
+    assert after.keeping(before).catalog.names() == names
+
+
+async def test_a_model_that_is_no_longer_listed_is_gone(tmp_path: Path) -> None:
+    before = await snapshot_of(
+        tmp_path, NEAR_AND.format(more="auto_discover: true, models: [a, b]")
+    )
+    before = replace(before, catalog=before.catalog.with_models({"near": ("b", "c")}))
+    assert before.catalog.names() == ["a", "b", "c"]
+    assert (await snapshot_of(tmp_path, NEAR)).keeping(before).catalog.names() == ["b", "c"]
+
+
+async def test_a_credential_that_no_header_can_carry_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ODD_KEY", "sk-secret and more")
+    text = "providers:\n  x:\n    type: groq\n    api_key: env:ODD_KEY\n"
+    with pytest.raises(ConfigError) as caught:
+        await snapshot_of(tmp_path, text)
+    (problem,) = caught.value.problems
+    assert "prism.yaml:4:5 providers.x.api_key refers to env:ODD_KEY: the credential" in problem
+    assert "sk-secret" not in problem
 
 
 async def test_own_prices_win(tmp_path: Path) -> None:

@@ -92,6 +92,3 @@ class FakeUpstream:
     async def list_models(self) -> list[str]:
         """Return the names of the models, without ``fake/``."""
         return list(MODELS)
-
-    async def aclose(self) -> None:
-        """Do nothing: there are no connections."""

@@ -7,12 +7,9 @@ from hypothesis import strategies as st
 from prismd.dialects.openai import (
     chat_call,
     parse_chat,
-    parse_retry_after,
-    read_error,
     read_usage,
     tool_names,
 )
-from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, UpstreamError
 from prismd.wire.chat import ChatRequest
 
@@ -148,49 +145,3 @@ def test_a_success_without_completion_is_an_upstream_error(body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:
         read_usage(body, provider="p")
     assert caught.value.status == 502
-
-
-@pytest.mark.parametrize(
-    ("status", "ours", "code"),
-    [
-        (400, 400, "vendor_code"),
-        (404, 404, "vendor_code"),
-        (413, 413, "vendor_code"),
-        (422, 422, "vendor_code"),
-        (429, 429, "vendor_code"),
-        (401, 502, "provider_auth_failed"),
-        (403, 502, "provider_auth_failed"),
-        (500, 502, "provider_500"),
-        (503, 502, "provider_503"),
-        (529, 502, "provider_529"),
-        (302, 502, "provider_302"),
-    ],
-)
-def test_vendor_errors_are_mapped(status: int, ours: int, code: str) -> None:
-    body = b'{"error":{"message":"no","type":"t","param":"p","code":"vendor_code"}}'
-    error = read_error(status, {"retry-after": "7"}, body, provider="acme")
-    assert (error.status, error.code, error.upstream_status) == (ours, code, status)
-    if ours == status:
-        assert (error.message, error.type, error.param) == ("no", "t", "p")
-    if status in (429, 503):
-        assert error.retry_after_s == 7
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"error":"text"}', b'{"message":"text"}'])
-def test_odd_error_bodies_are_read_as_far_as_they_go(body: bytes) -> None:
-    error = read_error(400, {}, body, provider="acme")
-    assert error.status == 400
-    assert error.message
-
-
-def test_a_vendors_401_does_not_repeat_what_it_says_of_our_key() -> None:
-    body = b'{"error":{"message":"Incorrect API key provided: sk-live-123"}}'
-    assert "sk-live" not in read_error(401, {}, body, provider="acme").message
-
-
-def test_retry_after_in_seconds_or_as_a_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "wall_s", lambda: 784_111_777.0)
-    assert parse_retry_after("1.5") == 1.5
-    assert parse_retry_after("Sun, 06 Nov 1994 08:49:47 GMT") == 10
-    assert parse_retry_after("soon") is None
-    assert parse_retry_after(None) is None

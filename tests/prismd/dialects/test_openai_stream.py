@@ -71,9 +71,9 @@ def test_nothing_passes_after_the_end_marker() -> None:
 )
 def test_a_broken_event_ends_the_stream_with_an_error(bad: bytes) -> None:
     stream = OpenAIStream(provider="p", wants_usage=True)
-    assert stream.feed(delta("a"))
+    assert list(stream.feed(delta("a")))
     with pytest.raises(UpstreamError) as caught:
-        stream.feed(bad)
+        list(stream.feed(bad))
     assert caught.value.status == 502
 
 
@@ -83,3 +83,65 @@ def test_tool_arguments_and_reasoning_count_as_output() -> None:
     )
     stream, _ = relay([chunk], wants_usage=True)
     assert stream.output_chars == 3 + len('{"function":{}}')
+
+
+def test_what_precedes_a_broken_event_in_the_same_bytes_is_relayed_first() -> None:
+    out = OpenAIStream(provider="p", wants_usage=True).feed(delta("a") + b"data: {oops\n\n")
+    assert next(out) == delta("a")
+    with pytest.raises(UpstreamError):
+        next(out)
+
+
+@pytest.mark.parametrize("empty", [b"data:\n\n", b"data: \n\n", b"data\n\n"])
+def test_an_event_without_data_is_ignored(empty: bytes) -> None:
+    _, out = relay([empty + delta("a")], wants_usage=True)
+    assert out == delta("a")
+
+
+def test_an_error_in_the_stream_keeps_the_vendors_own_text_and_code() -> None:
+    stream = OpenAIStream(provider="p", wants_usage=True)
+    said = event(error={"message": "The model is overloaded.", "code": "overloaded"})
+    with pytest.raises(UpstreamError, match=r"The model is overloaded\.") as caught:
+        list(stream.feed(said))
+    assert (caught.value.status, caught.value.code) == (502, "overloaded")
+
+
+FINISHED = event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        FINISHED,
+        FINISHED.rstrip(),
+        FINISHED + USAGE.removesuffix(b"\n"),
+        b"data: [DONE]\n",
+        b"data: [DONE]",
+    ],
+)
+def test_an_answer_that_is_complete_may_end_without_its_end_marker(rest: bytes) -> None:
+    stream, _ = relay([delta("a") + rest], wants_usage=True)
+    list(stream.end())
+    assert stream.is_done
+
+
+def test_what_lacks_only_its_blank_line_is_relayed() -> None:
+    stream, _ = relay([delta("a") + FINISHED.rstrip()], wants_usage=True)
+    assert list(stream.end()) == [FINISHED]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        delta("a"),
+        delta("a") + b'data: {"choi',
+        event(choices=[{"index": 0, "finish_reason": "stop"}, {"index": 1, "delta": {}}]),
+        event(choices=[{"index": 0, "delta": {}, "finish_reason": None}]),
+    ],
+)
+def test_an_answer_that_is_not_complete_is_an_error(sent: bytes) -> None:
+    stream, _ = relay([sent], wants_usage=True)
+    with pytest.raises(UpstreamError) as caught:
+        list(stream.end())
+    assert caught.value.status == 502

@@ -16,6 +16,7 @@ from prismd.routing.catalog import Provider
 from prismd.routing.plan import Attempt
 from tests.builders import make_call
 
+FINISHED = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
 CHUNK = b'data: {"choices":[{"delta":{"content":"abcd"}}]}\n\n'
 DONE = b"data: [DONE]\n\n"
 
@@ -100,6 +101,22 @@ async def test_a_stream_that_ends_early_has_an_error_and_no_end_marker() -> None
     assert b"upstream_closed_early" in case.seen[-1]
     assert case.left_before == [2]
     assert [one.status for one in case.outcomes] == [502]
+
+
+@pytest.mark.parametrize("end", [[FINISHED], [FINISHED + DONE[:-1]], [FINISHED, DONE[:-2]]])
+async def test_a_complete_answer_without_its_end_marker_is_complete(end: list[bytes]) -> None:
+    case = Case([CHUNK, *end])
+    await case.read()
+    assert case.seen == [CHUNK, CHUNK, FINISHED, DONE]
+    assert [one.is_complete for one in case.outcomes] == [True]
+
+
+async def test_what_came_before_a_broken_event_leaves_before_the_error() -> None:
+    case = Case([CHUNK + b"data: {oops\n\n"])
+    await case.read()
+    assert case.seen[:2] == [CHUNK, CHUNK]
+    assert b"invalid_upstream_response" in case.seen[2]
+    assert case.left_before == [2]
 
 
 async def test_silence_ends_with_a_timeout() -> None:

@@ -52,7 +52,7 @@ def saying(*answers: bytes) -> tuple[Serve, list[bytes]]:
 
 
 async def get(pool: Outbound, url: str, timeout_s: float = 5) -> OutboundResponse:
-    return await pool.open("GET", url, timeout_s=timeout_s, idle_timeout_s=timeout_s)
+    return await pool.open("GET", url, timeout_s=timeout_s)
 
 
 async def test_no_cookie_is_kept(pool: Outbound) -> None:

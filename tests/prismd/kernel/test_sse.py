@@ -1,3 +1,5 @@
+import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -57,7 +59,47 @@ def test_an_event_without_end_is_refused() -> None:
         list(decoder.feed(b"data: " + b"x" * MAX_EVENT_BYTES))
 
 
-def test_pending_bytes_are_visible() -> None:
-    decoder = SseDecoder()
-    assert list(decoder.feed(b"data: half")) == []
-    assert decoder.pending == b"data: half"
+def data_of(stream: bytes) -> list[bytes]:
+    """Read a stream line by line, as the standard puts it."""
+    found, lines = [], []
+    for line in re.split(rb"\r\n|\n|\r", stream):
+        if line.startswith(b"data: "):
+            lines.append(line.removeprefix(b"data: "))
+        elif not line and lines:
+            found.append(b"\n".join(lines))
+            lines = []
+    return found
+
+
+line_ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
+texts = st.sampled_from([b"data: a", b"data: b", b": c"])
+
+
+@given(
+    events=st.lists(st.tuples(texts, line_ends, line_ends), max_size=6),
+    cuts=st.lists(st.integers(0, 100), max_size=20),
+)
+def test_every_mix_of_line_ends_cut_anywhere_is_read_as_the_standard_says(
+    events: list[tuple[bytes, bytes, bytes]], cuts: list[int]
+) -> None:
+    stream = b"".join(b"".join(event) for event in events) + b"data: last\n\n"
+    places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    found = decode([stream[a:b] for a, b in pairwise(places)])
+    assert [event.data for event in found if event.data is not None] == data_of(stream)
+    assert b"".join(event.raw for event in found) == stream
+
+
+@pytest.mark.parametrize("blank", [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n", b"\r\n\n"])
+def test_an_event_is_not_held_back_when_its_blank_line_is_here(blank: bytes) -> None:
+    assert [event.data for event in decode([b"data: a" + blank])] == [b"a"]
+
+
+def test_every_byte_is_looked_at_about_once() -> None:
+    def seconds(events: int) -> float:
+        chunk = b"data: a\n\n" * events
+        started_s = time.perf_counter()
+        assert len(decode([chunk])) == events
+        return time.perf_counter() - started_s
+
+    few_s = min(seconds(1_000) for _ in range(3))
+    assert min(seconds(16_000) for _ in range(3)) < 16 * few_s * 4

@@ -1,8 +1,11 @@
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prismd.kernel import clock
+from prismd.kernel.clock import parse_iso
 from prismd.kernel.money import PicoUsd
 from prismd.metering.prices import PriceBook, PricedModel, cost_of
 from prismd.providers.base import ProviderSpec
@@ -75,3 +78,22 @@ def test_public_prices_come_from_the_offline_data_with_context_and_tiers() -> No
     (above, tier), *_ = pro.tiers
     assert above == 200_000
     assert tier.input > pro.rates.input
+
+
+def test_a_price_by_the_hour_is_looked_up_again_when_its_hours_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book, deepseek = PriceBook({}), PricedModel(spec("deepseek"), "deepseek-chat", is_local=False)
+
+    def input_rate_at(moment: str) -> PicoUsd:
+        at_s = parse_iso(moment)
+        monkeypatch.setattr(clock, "wall_s", lambda: at_s)
+        price = book.facts("x", deepseek).price
+        assert price is not None
+        return price.rates.input
+
+    day = input_rate_at("2025-06-02T16:29:59Z")
+    night = input_rate_at("2025-06-02T16:30:00Z")
+    assert night < day
+    assert input_rate_at("2025-06-03T00:29:59Z") == night
+    assert input_rate_at("2025-06-03T00:30:00Z") == day

@@ -28,7 +28,6 @@ def over_http(fake_process: FakeProcess, outbound: Outbound) -> HttpUpstream:
         provider_id="sim",
         base_url=fake_process.url,
         timeout_s=5,
-        idle_timeout_s=5,
         outbound=outbound,
     )
 

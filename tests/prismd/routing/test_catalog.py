@@ -14,7 +14,7 @@ def provider(name: str, models: tuple[str, ...] | None, *, prefixed: bool = Fals
         type="openai", title="x", docs_url="x", base_url=None, lists_prefixed=prefixed
     )
     upstream: Upstream = NoUpstream()  # type: ignore[assignment]
-    return Provider(name, spec, None, upstream, models, is_local=False)
+    return Provider(name, spec, None, upstream, models, is_local=False, is_asked=models is None)
 
 
 def targets(catalog: Catalog, name: str) -> list[tuple[str, str]]:
@@ -77,3 +77,4 @@ def test_discovered_models_join_and_close_the_open_door() -> None:
     assert targets(catalog, "never-heard-of") == []
     assert targets(CATALOG, "new") == [("open", "new")]
     assert targets(CATALOG, "zzz") == [("open", "zzz")]
+    assert targets(CATALOG.with_models({"a": ("new",)}), "new") == [("open", "new")]

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from prismd.dialects.base import HttpCall
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.outbound import Outbound
-from prismd.kernel.sse import DONE, SseDecoder
+from prismd.kernel.sse import DONE, SseDecoder, SseEvent
 from prismd.providers import openai
 from prismd.providers.base import Upstream, UpstreamResponse
 from prismd.providers.fake import FakeUpstream
@@ -64,7 +64,7 @@ async def stream(upstream: Upstream, call: HttpCall) -> list[bytes]:
     decoder = SseDecoder()
     events = [event async for chunk in response.chunks() for event in decoder.feed(chunk)]
     await response.aclose()
-    assert decoder.pending == b""
+    assert list(decoder.feed(b"\n\n")) == [SseEvent(b"\n\n", None)]  # nothing was left
     return [event.data or b"" for event in events]
 
 
@@ -253,15 +253,10 @@ async def test_the_sender_gives_up_on_a_silent_vendor(
         provider_id="sim",
         base_url=fake_process.url,
         timeout_s=0.1,
-        idle_timeout_s=0.1,
         outbound=outbound,
     )
     with pytest.raises(UpstreamTimeout, match=r"no answer within 0\.1 s"):
         await impatient.send(chat("echo+hang=0"))
-    response = await impatient.send(chat("echo+hang=1", stream=True))
-    with pytest.raises(UpstreamTimeout, match="nothing came"):
-        _ = [chunk async for chunk in response.chunks()]
-    await response.aclose()
 
 
 async def test_claimed_usage_is_told_and_recorded(chat: Chat) -> None:

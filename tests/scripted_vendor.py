@@ -1,0 +1,95 @@
+"""A vendor that says exactly the bytes that a test gives it, over real sockets."""
+
+import contextlib
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+Step = bytes | float
+"""Bytes to send, or seconds to be silent."""
+
+FOR_EVER_S = 3_600.0
+
+
+class ScriptedVendor:
+    """Answers `POST /chat/completions` by the model's name, and `GET /models`."""
+
+    def __init__(self) -> None:
+        self.scripts: dict[str, list[Step]] = {}
+        self.models: list[str] | None = None
+        """None: the list cannot be read."""
+        self.asked_for_models = 0
+        self.url = ""
+        self.is_over = threading.Event()
+
+    def __setitem__(self, model: str, steps: list[Step]) -> None:
+        self.scripts[model] = steps
+
+    def answer(self, path: str, body: bytes) -> list[Step]:
+        if path == "/v1/models":
+            self.asked_for_models += 1
+            listed = {"data": [{"id": model} for model in self.models or ()]}
+            return [plain(listed) if self.models is not None else plain("?", status=500)]
+        return self.scripts[json.loads(body)["model"]]
+
+
+def plain(body: object, *, status: int = 200, **headers: str) -> bytes:
+    """Write a whole answer: bytes as they are, everything else as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [
+        f"HTTP/1.1 {status} X",
+        f"content-length: {len(data)}",
+        "connection: close",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+
+COMPLETION = {"choices": [{"message": {"role": "assistant", "content": "hi"}}]}
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+
+
+def event(**fields: Any) -> bytes:
+    return b"data: " + json.dumps(fields).encode() + b"\n\n"
+
+
+def delta(text: str, finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+    return event(choices=[choice])
+
+
+@contextmanager
+def scripted_vendor() -> Iterator[ScriptedVendor]:
+    vendor = ScriptedVendor()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            path = self.rfile.readline().split()[1].decode()
+            length = 0
+            while (line := self.rfile.readline().strip().lower()) != b"":
+                name, _, value = line.partition(b":")
+                length = int(value) if name == b"content-length" else length
+            with contextlib.suppress(OSError):
+                for step in vendor.answer(path, self.rfile.read(length)):
+                    if isinstance(step, bytes):
+                        self.wfile.write(step)
+                    elif vendor.is_over.wait(step):
+                        return
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        vendor.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            yield vendor
+        finally:
+            vendor.is_over.set()
+            server.shutdown()
+            serving.join()
