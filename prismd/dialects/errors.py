@@ -17,6 +17,7 @@ def error_body(error: PrismError, dialect: DialectName = DialectName.OPENAI) -> 
                         "type": error.type,
                         "param": error.param,
                         "code": error.code,
+                        **error.details,
                     }
                 }
             )

@@ -143,7 +143,7 @@ def tool_names(request: ChatRequest) -> list[str]:
     """Return the names of the tools that the request offers, in ``tools`` or ``functions``.
 
     Raises:
-        InvalidRequest: a tool has no readable name.
+        InvalidRequest: a tool has no readable name, or two.
     """
     peek = request.peek
     try:
@@ -152,6 +152,9 @@ def tool_names(request: ChatRequest) -> list[str]:
     except (msgspec.DecodeError, RecursionError) as error:
         msg = f"'tools' cannot be read: {error}."
         raise InvalidRequest(msg, code="invalid_type", param="tools") from None
+    if any(tool.function and tool.custom for tool in tools):
+        msg = "A tool in 'tools' is both a function and a custom tool. Make it one of them."
+        raise InvalidRequest(msg, code="invalid_value", param="tools")
     return [tool.name for tool in tools] + [function.name for function in functions]
 
 

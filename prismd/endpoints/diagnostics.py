@@ -95,7 +95,8 @@ async def reload_config(gateway: deps.TheGateway, actor: deps.TheActor) -> Respo
     except ConfigError as error:
         lines = "; ".join(error.problems)
         msg = f"The configuration was not changed: {lines}"
-        raise InvalidRequest(msg, code="invalid_config") from None
+        details = {"problems": error.problems}
+        raise InvalidRequest(msg, code="invalid_config", details=details) from None
     return json_reply(
         {
             "status": "reloaded" if changed else "unchanged",

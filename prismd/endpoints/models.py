@@ -52,8 +52,8 @@ class ModelList(BaseModel):
 async def list_models(gateway: deps.TheGateway, caller: deps.TheCaller) -> Response:
     """List the models that this key may use."""
     snap = gateway.snapshot
-    names = [name for name in snap.catalog.names() if _usable(snap, caller, name)]
-    return json_reply(_list(snap, names))
+    usable = ((name, _usable(snap, caller, name)) for name in snap.catalog.names())
+    return json_reply(_list(snap, ((name, target) for name, target in usable if target)))
 
 
 @room.get("/v1/models/{model:path}", response_model=ModelObject, response_model_exclude_none=True)
@@ -70,7 +70,9 @@ async def get_model(model: str, gateway: deps.TheGateway, caller: deps.TheCaller
 @admin_room.get("/-/models", response_model=ModelList, response_model_exclude_none=True)
 async def list_all_models(gateway: deps.TheGateway) -> Response:
     """List every model of the catalog."""
-    return json_reply(_list(gateway.snapshot, gateway.snapshot.catalog.names()))
+    snap = gateway.snapshot
+    names = snap.catalog.names()
+    return json_reply(_list(snap, ((name, snap.catalog.find(name)[0]) for name in names)))
 
 
 def _usable(snap: Snapshot, caller: Caller, name: str) -> Target | None:
@@ -82,9 +84,8 @@ def _usable(snap: Snapshot, caller: Caller, name: str) -> Target | None:
     return None
 
 
-def _list(snap: Snapshot, names: Iterable[str]) -> dict[str, object]:
-    data = [_model(snap, name, snap.catalog.find(name)[0]) for name in names]
-    return {"object": "list", "data": data}
+def _list(snap: Snapshot, models: Iterable[tuple[str, Target]]) -> dict[str, object]:
+    return {"object": "list", "data": [_model(snap, name, target) for name, target in models]}
 
 
 def _model(snap: Snapshot, name: str, target: Target) -> dict[str, object]:

@@ -41,6 +41,7 @@ class PrismError(Exception):
         param: str | None = None,
         retry_after_s: float | None = None,
         headers: Mapping[str, str] | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -52,6 +53,8 @@ class PrismError(Exception):
         self.retry_after_s = retry_after_s
         self.headers = dict(headers or {})
         """Further response headers, lower case."""
+        self.details = dict(details or {})
+        """Further members of the error object, for programs."""
 
 
 class InvalidRequest(PrismError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon, Key
 from tests.raw_http import Answer, exchange, request
 
@@ -134,10 +135,7 @@ def test_body(daemon: Daemon, key: Key, path: str, name: str) -> None:
     body, status, code, param = BODIES[name]
     started_s = time.monotonic()
     answer = send(daemon, post(path, body, bearer(key.secret)))
-    if len(body) > 1024 * 1024 and path == COUNT:
-        assert_refused(answer, 413, "request_too_large")
-    else:
-        assert_refused(answer, status, code, param)
+    assert_refused(answer, status, code, param)
     assert time.monotonic() - started_s < 1
 
 
@@ -609,3 +607,41 @@ def test_a_head_over_the_limit_is_431(daemon: Daemon) -> None:
         answer = send(daemon, *parts)
         assert_refused(answer, 431, "headers_too_large")
         assert answer.headers["connection"] == "close"
+
+
+def test_a_header_of_ours_given_twice_is_400(daemon: Daemon, key: Key) -> None:
+    twice = ("x-prism-request-timeout: 5", "x-prism-request-timeout: 5000")
+    answer = send(daemon, post(CHAT, GOOD_BODY, bearer(key.secret), *twice))
+    assert_refused(answer, 400, "duplicate_header", "x-prism-request-timeout")
+
+
+def test_tokens_of_a_prompt_as_large_as_a_chat_can_be_counted(daemon: Daemon, key: Key) -> None:
+    body = body_with(messages=[{"role": "user", "content": "a" * 4_000_000}])
+    answer = send(daemon, post(COUNT, body, bearer(key.secret)))
+    assert (answer.status, json.loads(answer.body)["token_count"]) == (200, 1_000_007)
+
+
+def test_a_tool_of_two_kinds_does_not_pass_a_tool_list(daemon: Daemon) -> None:
+    key = daemon.create_key(allowed_tools=["good"])
+    tool = {"type": "custom", "function": {"name": "good"}, "custom": {"name": "evil"}}
+    answer = send(daemon, post(CHAT, body_with(tools=[tool]), bearer(key.secret)))
+    assert_refused(answer, 400, "invalid_value", "tools")
+
+
+def test_a_change_of_nothing_changes_nothing(daemon: Daemon, key: Key) -> None:
+    answer = daemon.admin.put(f"{KEYS}/{key.id}", json={})
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+
+
+def test_a_model_is_owned_by_the_provider_that_the_key_may_use(start: StartDaemon) -> None:
+    daemon = start(
+        "providers:\n  one: {type: fake, models: [m]}\n  two: {type: fake, models: [m]}\n"
+        "model_map: {}\n"
+    )
+    names = {row["id"] for row in daemon.admin.get("/-/models").json()["data"]}
+    key = daemon.create_key(providers=["two"])
+    with daemon.client(key.headers) as client:
+        rows = client.get("/v1/models").json()["data"]
+    assert names
+    assert rows
+    assert {row["owned_by"] for row in rows} == {"two"}

@@ -64,6 +64,7 @@ def test_a_bad_file_changes_nothing_and_is_told(start: StartDaemon) -> None:
     answer = daemon.admin.post("/-/reload")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_config"
+    assert answer.json()["error"]["problems"]
     shown = daemon.admin.get("/-/config").json()
     assert shown["hash"] == before
     problems = shown["last_error"]["problems"]

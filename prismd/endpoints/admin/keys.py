@@ -108,7 +108,8 @@ async def update_key(
         record = _find(gateway, key_id)
         _check_version(record, if_match)
         _check_not_revoked(record)
-        record = await _change(gateway, actor, record, "updated", body.changes())
+        if changes := body.changes():
+            record = await _change(gateway, actor, record, "updated", changes)
     return _show(gateway, record)
 
 
