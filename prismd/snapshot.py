@@ -7,7 +7,7 @@ and told with their lines. Nothing is opened and nobody is called here.
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,7 +51,7 @@ class Snapshot:
     loaded_at_s: float
     catalog: Catalog
     prices: PriceBook
-    admin_token: bytes
+    admin_token: bytes = field(repr=False)
     allowed_hosts: frozenset[str] | None
     """Host names that are served, lower case; None: every well-formed one."""
     trusted_proxies: tuple[Network, ...]

@@ -8,6 +8,7 @@ from prismd.kernel.errors import ConfigError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import ADMIN_PREFIX, new_token
 from prismd.snapshot import Snapshot, build
+from tests.in_process import running_gateway
 
 
 async def snapshot_of(tmp_path: Path, text: str) -> Snapshot:
@@ -128,3 +129,11 @@ async def test_own_prices_win(tmp_path: Path) -> None:
         3_000_000,
         18_750,
     )
+
+
+async def test_a_gateway_does_not_print_its_secrets(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as gateway:
+        shown = repr(gateway)
+        assert "Snapshot(" in shown
+        assert repr(gateway.pepper) not in shown
+        assert gateway.snapshot.admin_token.decode() not in shown
