@@ -136,6 +136,8 @@ class App:
                 body = await read_body(scope, receive, limit)
             except ClientLeft:
                 return
+            if scope["method"] == "HEAD":
+                scope, send = {**scope, "method": "GET"}, _head_only(send)
             await self._rooms(scope, _replayed(body, receive), send)
 
 
@@ -208,6 +210,17 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
+def _head_only(send: Send) -> Send:
+    """Return a ``send`` that ends an answer behind its head, also one that would go on for ever."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+
+    return send_head
+
+
 def _answer(error: PrismError) -> Response:
     return Response(error_body(error), status_code=error.status, headers=error_headers(error))
 
@@ -235,7 +248,8 @@ def _methods_at(path: str) -> str:
     """Return the methods that a path takes, as the ``Allow`` header has them."""
     routes = (route for room in ROOMS for route in room.routes if isinstance(route, APIRoute))
     matching = (route for route in routes if route.path_regex.match(path))
-    return ", ".join(sorted({method for route in matching for method in methods_of(route)}))
+    methods = {method for route in matching for method in methods_of(route)}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _speakable(name: str) -> str:

@@ -129,8 +129,11 @@ async def _serve(gateway: Gateway) -> None:
     shown = f"[{host}]" if ":" in host else host
     log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
     await server.serve(sockets=[listener])
-    if server.server_state.tasks:  # calls that were cut still settle
-        await asyncio.wait(server.server_state.tasks, timeout=SETTLE_S)
+    if left := server.server_state.tasks:  # calls that were cut still answer and settle
+        for task in left:
+            if not task.cancelling():  # uvicorn has, unless a second signal came
+                task.cancel()
+        await asyncio.wait(left, timeout=SETTLE_S)
     log.info("prismd has stopped")
 
 

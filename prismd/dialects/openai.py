@@ -24,31 +24,14 @@ MAX_TOKENS = 10**9
 MAX_MODEL_CHARS = 256
 """A name longer than this is no model's: it is not looked up, and written down nowhere."""
 
+_TOOL_FIELDS = ("tools", "functions")
+_NAMED_TOOLS = ("function", "custom")
+
 _MISSING_FIELD = re.compile(r"missing required field `(\w+)`")
 _AT_PATH = re.compile(r" - at `\$\.?(.+)`$")
 
 _decode_peek = msgspec.json.Decoder(ChatPeek).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-class ToolName(msgspec.Struct):
-    """The part of a tool that names it; also one of the older ``functions``."""
-
-    name: str
-
-
-class Tool(msgspec.Struct):
-    """A tool offered to the model."""
-
-    function: ToolName | None = None
-    custom: ToolName | None = None
-    type: str = "function"
-
-    @property
-    def name(self) -> str:
-        """What rules about tools go by; a vendor's built-in tool is known by its type."""
-        named = self.function or self.custom
-        return named.name if named else self.type
 
 
 class _Details(msgspec.Struct):
@@ -86,8 +69,6 @@ class _Answer(msgspec.Struct):
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_usage = msgspec.json.Decoder(UsageBody, strict=False).decode
-_decode_tool = msgspec.json.Decoder(Tool).decode
-_decode_function = msgspec.json.Decoder(ToolName).decode
 
 
 def parse_chat(body: bytes) -> ChatRequest:
@@ -143,19 +124,40 @@ def tool_names(request: ChatRequest) -> list[str]:
     """Return the names of the tools that the request offers, in ``tools`` or ``functions``.
 
     Raises:
-        InvalidRequest: a tool has no readable name, or two.
+        InvalidRequest: a tool has no readable name, or vendors could read different ones.
     """
     peek = request.peek
     try:
-        functions = [_decode_function(raw) for raw in peek.functions or ()]
-        tools = [_decode_tool(raw) for raw in peek.tools or ()]
-    except (msgspec.DecodeError, RecursionError) as error:
+        for field in request.fields:
+            if field not in _TOOL_FIELDS and field.casefold() in _TOOL_FIELDS:
+                msg = f"'{field}' is no field; write it '{field.casefold()}'"
+                raise ValueError(msg)  # noqa: TRY301  # told like the rest
+        names = [_tool_name(raw) for raw in peek.tools or ()]
+        return names + [_name_in(raw) for raw in peek.functions or ()]
+    except ValueError as error:
         msg = f"'tools' cannot be read: {error}."
-        raise InvalidRequest(msg, code="invalid_type", param="tools") from None
-    if any(tool.function and tool.custom for tool in tools):
-        msg = "A tool in 'tools' is both a function and a custom tool. Make it one of them."
-        raise InvalidRequest(msg, code="invalid_value", param="tools")
-    return [tool.name for tool in tools] + [function.name for function in functions]
+        raise InvalidRequest(msg, code="invalid_value", param="tools") from None
+
+
+def _tool_name(raw: msgspec.Raw) -> str:
+    """Return what rules about tools go by; a vendor's built-in tool is known by its type."""
+    tool = jsonio.members(raw)
+    kind = jsonio.decode(tool["type"]) if "type" in tool else "function"
+    named = [name for name in _NAMED_TOOLS if not is_null(tool.get(name, ABSENT))]
+    if named == [kind]:
+        return _name_in(tool[kind])
+    if named or kind in _NAMED_TOOLS or not isinstance(kind, str):
+        msg = "each tool is a 'function' or a 'custom' tool, named by its type and a member of it"
+        raise ValueError(msg)
+    return kind
+
+
+def _name_in(raw: msgspec.Raw) -> str:
+    name = jsonio.decode(jsonio.members(raw).get("name", b"null"))
+    if not isinstance(name, str):
+        msg = "a tool has no name"
+        raise ValueError(msg)  # noqa: TRY004  # like anything else that cannot be read
+    return name
 
 
 def chat_call(request: ChatRequest, *, path: str, model: str) -> HttpCall:

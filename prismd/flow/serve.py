@@ -16,7 +16,6 @@ from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Internal, PrismError, UpstreamError
 from prismd.kernel.money import NanoUsd, format_usd
-from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
 from prismd.routing.plan import Attempt, plan
@@ -73,8 +72,8 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         record = await close(
             Outcome(
                 attempt=answer.attempt,
-                usage=answer.usage
-                or estimate_usage(call.request.peek, output_chars=len(answer.body)),
+                usage=answer.usage,
+                output_chars=len(answer.body),
                 is_complete=True,
                 first_byte_s=answer.first_byte_s,
             )

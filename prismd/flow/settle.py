@@ -13,6 +13,7 @@ from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
 from prismd.kernel.tasks import finish
 from prismd.metering.prices import PricedModel, cost_of
+from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission
 from prismd.routing.plan import Attempt
@@ -38,7 +39,10 @@ class Outcome:
     error_code: str | None = None
     attempt: Attempt | None = None
     """The attempt that answered, or the last that was made; None when none was."""
-    usage: Usage = Usage()
+    usage: Usage | None = Usage()
+    """None when the provider did not say: it is estimated."""
+    output_chars: int = 0
+    """Length of the answer, for the estimate."""
     is_complete: bool = False
     first_byte_s: float | None = None
     """Monotonic time of the first byte from the provider."""
@@ -84,6 +88,7 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
         priced = PricedModel(attempt.provider.spec, attempt.model, attempt.provider.is_local)
         price = snap.prices.facts(call.request.model, priced).price
     first_byte_s = outcome.first_byte_s
+    usage = outcome.usage or estimate_usage(call.request.peek, output_chars=outcome.output_chars)
     return CallRecord(
         request_id=call.id,
         ts_s=clock.wall_s(),
@@ -98,8 +103,8 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
         error_code=outcome.error_code,
         is_stream=call.request.is_stream,
         is_complete=outcome.is_complete,
-        usage=outcome.usage,
-        cost_nano_usd=cost_of(price, outcome.usage) if price else None,
+        usage=usage,
+        cost_nano_usd=cost_of(price, usage) if price else None,
         price_source=price.source if price else None,
         latency_ms=round((now_s - call.started_s) * 1000, 3),
         first_byte_ms=(

@@ -14,7 +14,6 @@ from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.kernel import sse
 from prismd.kernel.errors import PrismError, UpstreamTimeout
 from prismd.kernel.tasks import finish
-from prismd.metering.tokens import estimate_usage
 from prismd.wire.call import Call
 
 Settle = Callable[[Outcome], Awaitable[object]]
@@ -72,15 +71,13 @@ class Relay:
     async def _close(self, status: int, error_code: str | None) -> None:
         self._is_settled = True
         begun = self._begun
-        usage = begun.decoder.usage or estimate_usage(
-            self._call.request.peek, output_chars=begun.decoder.output_chars
-        )
         await self._settle(
             Outcome(
                 status=status,
                 error_code=error_code,
                 attempt=begun.attempt,
-                usage=usage,
+                usage=begun.decoder.usage,
+                output_chars=begun.decoder.output_chars,
                 is_complete=error_code is None,
                 first_byte_s=begun.first_byte_s,
             )

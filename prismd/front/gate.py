@@ -6,6 +6,7 @@ those below: ``request_id``, and ``reply_headers``, which are put on the answer 
 be.
 """
 
+import asyncio
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,10 +15,13 @@ from prismd.dialects.errors import error_body, error_headers
 from prismd.front import spelling
 from prismd.front.checks import check_headers, check_host, check_path
 from prismd.gateway import Gateway
-from prismd.kernel.errors import Internal, PrismError
+from prismd.kernel.errors import Internal, Overloaded, PrismError
 from prismd.kernel.ids import new_id
 
 log = logging.getLogger("prism.front")
+
+SHUTDOWN_RETRY_S = 5.0
+"""When to come again to a gateway that shuts down: mostly it starts again at once."""
 
 
 class Gate:
@@ -73,17 +77,21 @@ def answering(app: ASGIApp) -> ASGIApp:
             started = True
             await send(message)
 
-        try:
-            await app(scope, receive, send_on)
-        except PrismError as error:
+        async def tell(error: PrismError) -> None:
             if started:
                 log.warning("request %s broke off: %s", request_id, error.message)
             else:
                 await send_error(send_on, error)
+
+        try:
+            await app(scope, receive, send_on)
+        except PrismError as error:
+            await tell(error)
+        except asyncio.CancelledError:  # only the end of the time to shut down does that
+            await tell(_shutting_down())
         except Exception:
             log.exception("request %s failed", request_id)
-            if not started:
-                await send_error(send_on, internal_error(request_id))
+            await tell(internal_error(request_id))
 
     return answered
 
@@ -93,6 +101,11 @@ def internal_error(request_id: str) -> Internal:
     return Internal(
         f"The gateway failed to handle this request. Its log has the detail under {request_id}."
     )
+
+
+def _shutting_down() -> Overloaded:
+    msg = "The gateway shuts down, and the time for calls to end is over. Send the request again."
+    return Overloaded(msg, code="shutting_down", retry_after_s=SHUTDOWN_RETRY_S)
 
 
 async def send_error(send: Send, error: PrismError) -> None:

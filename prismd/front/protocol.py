@@ -1,13 +1,17 @@
-"""uvicorn's httptools protocol with limits on a request's head, and our answer to what it refuses.
+"""uvicorn's httptools protocol with limits on both sides, and our answer to what it refuses.
 
 A head is cut when it is too large, has too many headers, or does not come in time: a connection
-that sends nothing, or a header a minute, is not held.
+that sends nothing, or a header a minute, is not held. Nor is one whose client takes no answer.
+What may follow a chunked body (trailers) is never part of the request that was checked.
 """
 
 import asyncio
+import math
+from functools import partial
 from http import HTTPStatus
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from prismd.dialects.errors import error_body
 from prismd.kernel.errors import HeadTooLarge, InvalidRequest, PrismError
@@ -17,55 +21,110 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 HEAD_TIMEOUT_S = 15.0
 """From the opening of a connection, or the first byte of a further request, to the blank line."""
+LATE_BODY_S = 15.0
+"""How long the rest of a body may come whose request was answered (refused) before its end."""
+WRITE_TIMEOUT_S = 60.0
+MIN_WRITTEN_BYTES = 48 * 1024
+"""What a client must receive in that time while a full buffer (64 KiB and more) waits for it."""
 
 
 class PrismHttpProtocol(HttpToolsProtocol):
     """The strictest of the Python parsers; what it refuses is answered like any other error."""
 
     _is_head_open = False
-    _head_bytes = 0
-    _head_timer: asyncio.TimerHandle | None = None
+    _is_progress = False
+    _idle_bytes = 0
+    """Bytes received since the last complete head, or the last piece of a body."""
+    _read_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
     _refusal: PrismError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._stop_timer()
+        self._stop_read_timer()
+        self._stop_write_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; refuse a head that grows and grows."""
+        """Feed the parser; refuse a head, a chunk's extension or trailers that grow and grow."""
+        self._is_progress = False
         super().data_received(data)
-        if not self._is_head_open or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
+        self._idle_bytes = 0 if self._is_progress else self._idle_bytes + len(data)
+        if self._idle_bytes > MAX_HEAD_BYTES:
             self._refusal = _too_large()
             self.send_400_response("")
-        elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        elif self._is_head_open and self._read_timer is None:
+            self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
 
     def on_message_begin(self) -> None:
-        """Begin to count a head."""
-        self._is_head_open, self._head_bytes = True, 0
+        """Begin a head."""
+        self._is_head_open = True
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header of the head; a trailer would come after the checks, and is dropped."""
+        if self._is_head_open:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let a request in whose head is within its limits."""
-        self._is_head_open = False
-        self._stop_timer()
+        self._is_head_open, self._is_progress = False, True
+        self._stop_read_timer()
         size = sum(len(name) + len(value) for name, value in self.headers) + len(self.url)
         if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refusal = _too_large()
             raise self._refusal  # the parser stops, and answers through send_400_response
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body."""
+        self._is_progress = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop waiting: the whole request is here."""
+        self._stop_read_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, once the rest of this one is here."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and self._read_timer is None:
+            self._read_timer = self.loop.call_later(LATE_BODY_S, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to receive, and not for ever."""
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        """Go on: the client has received."""
+        self._stop_write_timer()
+        super().resume_writing()
+
+    def _await_reader(self, before: float = math.inf) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        if before - waiting < MIN_WRITTEN_BYTES:
+            self.transport.abort()
+        else:
+            self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self._await_reader, waiting)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        super()._start_asgi_task(cycle, partial(_serve, cycle, app))
+
     def send_400_response(self, msg: str) -> None:
-        """Answer in the error shape, and close."""
+        """Answer in the error shape, and close; where an answer has begun, only close."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn does not say that it may be None
+        if cycle and cycle.response_started and not cycle.response_complete:
+            self.transport.close()
+            return
         error = self._refusal or InvalidRequest(
             f"This is no valid HTTP/1.1 request. {msg}", code="invalid_http"
         )
@@ -79,10 +138,39 @@ class PrismHttpProtocol(HttpToolsProtocol):
         self.transport.write(head.encode() + body)
         self.transport.close()
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _stop_read_timer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _stop_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+
+
+async def _serve(
+    cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Run the app; an answer that it does not end (it has said why) ends with its connection."""
+    is_old = scope["http_version"] == "1.0"
+
+    async def send_on(message: Message) -> None:
+        if is_old:
+            _delimit_by_close(cycle, message)
+        await send(message)
+
+    await app(scope, receive, send_on)
+    if cycle.response_started and not cycle.response_complete:
+        cycle.disconnected = True
+        cycle.transport.close()
+
+
+def _delimit_by_close(cycle: RequestResponseCycle, message: Message) -> None:
+    """Have an answer written without chunks, which HTTP/1.0 does not know."""
+    if message["type"] == "http.response.body":
+        cycle.expected_content_length = len(message.get("body", b""))
+    elif all(name != b"content-length" for name, _ in message["headers"]):
+        cycle.chunked_encoding = False
 
 
 def _too_large() -> HeadTooLarge:

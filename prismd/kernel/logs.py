@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import sys
+from types import TracebackType
 
 from prismd.kernel import clock
 
@@ -14,6 +15,7 @@ LEVELS = {
     "error": logging.ERROR,
 }
 
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -26,8 +28,16 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the library's name
         """Write a record's line, control characters escaped."""
-        line = super().formatMessage(record)
-        return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+        return _escaped(super().formatMessage(record))
+
+    def formatException(self, ei: ExcInfo) -> str:  # noqa: N802  # the library's name
+        """Write a traceback, indented: an exception's text may be a client's, too."""
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"    {_escaped(line)}" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class JsonFormatter(logging.Formatter):

@@ -609,8 +609,9 @@ def test_a_head_over_the_limit_is_431(daemon: Daemon) -> None:
         assert answer.headers["connection"] == "close"
 
 
-def test_a_header_of_ours_given_twice_is_400(daemon: Daemon, key: Key) -> None:
-    twice = ("x-prism-request-timeout: 5", "x-prism-request-timeout: 5000")
+@pytest.mark.parametrize("other", ["x-prism", "X-Prism", "x-agentcc"])
+def test_a_header_of_ours_given_twice_is_400(daemon: Daemon, key: Key, other: str) -> None:
+    twice = ("x-prism-request-timeout: 5", f"{other}-request-timeout: 5000")
     answer = send(daemon, post(CHAT, GOOD_BODY, bearer(key.secret), *twice))
     assert_refused(answer, 400, "duplicate_header", "x-prism-request-timeout")
 
@@ -621,10 +622,19 @@ def test_tokens_of_a_prompt_as_large_as_a_chat_can_be_counted(daemon: Daemon, ke
     assert (answer.status, json.loads(answer.body)["token_count"]) == (200, 1_000_007)
 
 
-def test_a_tool_of_two_kinds_does_not_pass_a_tool_list(daemon: Daemon) -> None:
+@pytest.mark.parametrize(
+    "tool",
+    [
+        b'{"type": "custom", "function": {"name": "good"}, "custom": {"name": "evil"}}',
+        b'{"type": "function", "function": {"name": "evil", "name": "good"}}',
+        b'{"type": "function", "function": {"Name": "evil", "name": "good"}}',
+        b'{"type": "web_search", "function": {"name": "good"}}',
+    ],
+    ids=["two kinds", "two names", "two spellings", "another kind"],
+)
+def test_a_tool_of_two_meanings_does_not_pass_a_tool_list(daemon: Daemon, tool: bytes) -> None:
     key = daemon.create_key(allowed_tools=["good"])
-    tool = {"type": "custom", "function": {"name": "good"}, "custom": {"name": "evil"}}
-    answer = send(daemon, post(CHAT, body_with(tools=[tool]), bearer(key.secret)))
+    answer = send(daemon, post(CHAT, spliced(b'"tools": [' + tool + b"]"), bearer(key.secret)))
     assert_refused(answer, 400, "invalid_value", "tools")
 
 

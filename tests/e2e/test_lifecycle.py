@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import StartDaemon
 from tests.daemon_process import ROOT, Daemon, wait_for
+from tests.raw_http import read_answer, request
 
 FAKE = "providers:\n  fake: {type: fake}\n"
 OTHER = "providers:\n  fake: {type: fake}\n  two: {type: fake}\n"
@@ -30,6 +31,14 @@ def prismd(*args: str) -> subprocess.CompletedProcess[str]:
         timeout=20,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+def accepts(daemon: Daemon) -> bool:
+    try:
+        socket.create_connection(daemon.address, timeout=1).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def in_force(daemon: Daemon) -> str:
@@ -159,6 +168,42 @@ def test_a_stream_that_never_ends_is_cut_after_the_shutdown_time(start: StartDae
         next(answer.iter_lines())
         daemon.process.send_signal(signal.SIGINT)
         assert daemon.process.wait(timeout=10) == 0
+    assert "Traceback" not in daemon.log
+    assert "ASGI" not in daemon.log
+    usage = start(FAKE).admin.get("/-/usage").json()["totals"]
+    assert usage["requests"] == 1
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["time is over", "second signal"])
+def test_a_call_that_is_cut_at_the_end_is_told_so(start: StartDaemon, signals: int) -> None:
+    wait_s = 1 if signals == 1 else 60
+    daemon = start(FAKE + f"server: {{shutdown_timeout: {wait_s}s}}\n")
+    key = daemon.create_key()
+    body = {"model": "fake/lorem+hang=0", "messages": [{"role": "user", "content": "x"}]}
+    sent = json.dumps(body).encode()
+    with socket.create_connection(daemon.address, timeout=10) as connection:
+        connection.sendall(
+            request(
+                "POST /v1/chat/completions",
+                f"Authorization: Bearer {key.secret}",
+                f"Content-Length: {len(sent)}",
+                body=sent,
+            )
+        )
+        wait_for(
+            lambda: "prism_running_requests 1" in daemon.admin.get("/-/metrics").text,
+            "the call runs",
+        )
+        daemon.process.terminate()
+        if signals > 1:
+            wait_for(lambda: not accepts(daemon), "the daemon drains")
+            daemon.process.terminate()
+        answer = read_answer(connection)
+    assert (answer.status, answer.error["code"]) == (503, "shutting_down")
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["connection"] == "close"
+    assert daemon.process.wait(timeout=10) == 0
+    assert "Traceback" not in daemon.log
     usage = start(FAKE).admin.get("/-/usage").json()["totals"]
     assert usage["requests"] == 1
 

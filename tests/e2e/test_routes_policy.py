@@ -177,18 +177,41 @@ def test_wrong_methods(daemon: Daemon, path: str) -> None:
         for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - methods:
             answer = client.request(method, path)
             assert answer.status_code == 405, (method, answer.text)
-            assert set(re.split(r", *", answer.headers["allow"])) == methods
+            allowed = methods | {"HEAD"} if "GET" in methods else methods
+            assert set(re.split(r", *", answer.headers["allow"])) == allowed
             assert answer.json()["error"]["code"] == "method_not_allowed"
             assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/v1/chat/completions", "/v1/models", "/-/keys"])
-def test_head_has_no_body(daemon: Daemon, path: str) -> None:
+WITH_GET = [path for path, methods in ALLOWED.items() if "GET" in methods]
+
+
+@pytest.mark.parametrize("path", WITH_GET)
+@pytest.mark.parametrize("is_known", [False, True], ids=["stranger", "known"])
+def test_head_is_get_without_a_body(daemon: Daemon, key: Key, path: str, *, is_known: bool) -> None:
+    secret = daemon.admin_token if path.startswith("/-/") else key.secret
+    headers = {"authorization": f"Bearer {secret}"} if is_known else {}
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
+    with daemon.client(headers) as client:
+        head = client.head(path)
+        with client.stream("GET", path) as get:
+            pass
+    assert head.status_code == get.status_code
+    for name in ("content-type", "x-request-id", "content-length"):
+        assert (name in head.headers) == (name in get.headers)
+    assert head.headers.get("content-type") == get.headers.get("content-type")
+    assert head.content == b""
+
+
+@pytest.mark.parametrize("path", [path for path in ALLOWED if path not in WITH_GET])
+def test_head_where_there_is_no_get(daemon: Daemon, path: str) -> None:
+    for name, value in FILLED.items():
+        path = path.replace(name, value)
     with daemon.client() as client:
         answer = client.head(path)
-    assert answer.status_code == 405
-    assert "allow" in answer.headers
-    assert answer.content == b""
+    assert (answer.status_code, answer.content) == (405, b"")
+    assert "HEAD" not in answer.headers["allow"]
 
 
 # ── what a key may use ───────────────────────────────────────────────────────────────────────────

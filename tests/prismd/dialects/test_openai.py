@@ -20,6 +20,12 @@ def chat(**fields: object) -> ChatRequest:
     return parse_chat(json.dumps({"model": "m", "messages": MESSAGES, **fields}).encode())
 
 
+def with_field(field: bytes) -> ChatRequest:
+    return parse_chat(
+        json.dumps({"model": "m", "messages": MESSAGES}).encode()[:-1] + b", " + field + b"}"
+    )
+
+
 @pytest.mark.parametrize(
     ("body", "code", "param"),
     [
@@ -98,8 +104,45 @@ def test_tool_names() -> None:
     tools = [{"type": "function", "function": {"name": "a", "parameters": {}}}, {"type": "web"}]
     assert tool_names(chat(tools=tools)) == ["a", "web"]
     assert tool_names(chat(functions=[{"name": "old"}])) == ["old"]
-    with pytest.raises(InvalidRequest):
-        tool_names(chat(tools=[{"function": {"name": 5}}]))
+    custom = {"type": "custom", "custom": {"name": "shell"}, "function": None}
+    assert tool_names(chat(tools=[{"function": {"name": "b"}}, custom])) == ["b", "shell"]
+    same_twice_inside = (
+        b'{"function": {"name": "a", "parameters": {"Id": 1, "id": 2, "x": 1, "x": 2}}}'
+    )
+    assert tool_names(with_field(b'"tools": [' + same_twice_inside + b"]")) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b'"tools": [{"function": {"name": 5}}]',
+        b'"tools": [{"function": {}}]',
+        b'"tools": [{"function": [["name", "a"]]}]',
+        b'"tools": [{"function": {"name": "a"}, "custom": {"name": "b"}}]',
+        b'"tools": [{"function": {"name": "a", "name": "b"}}]',
+        b'"tools": [{"function": {"name": "a", "\\u006eame": "b"}}]',
+        b'"tools": [{"function": {"name": "a", "Name": "b"}}]',
+        b'"tools": [{"function": {"name": "a"}, "function": {"name": "b"}}]',
+        b'"tools": [{"function": {"name": "a"}, "Function": {"name": "b"}}]',
+        b'"tools": [{"type": "web_search", "function": {"name": "a"}}]',
+        b'"tools": [{"type": "web_search", "FUNCTION": {"name": "a"}}]',
+        b'"tools": [{"type": "a", "type": "web_search"}]',
+        b'"tools": [{"type": "function", "name": "a"}]',
+        b'"tools": [{"type": "function", "custom": {"name": "a"}}]',
+        b'"tools": [{"type": null, "function": {"name": "a"}}]',
+        b'"tools": [{"type": 5}]',
+        b'"tools": [{"name": "a"}]',
+        b'"tools": [5]',
+        b'"functions": [{"name": "a", "name": "b"}]',
+        b'"functions": [{}]',
+        b'"Tools": [{"function": {"name": "a"}}]',
+        '"tool\u017f": [{"function": {"name": "a"}}]'.encode(),
+    ],
+)
+def test_a_tool_that_vendors_could_read_differently_has_no_name(field: bytes) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        tool_names(with_field(field))
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "tools")
 
 
 def test_usage_is_read_with_its_details() -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from prismd.front import protocol
@@ -23,15 +24,58 @@ async def hello(_: Scope, __: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"hi"})
 
 
+async def reads_body(scope: Scope, receive: Receive, send: Send) -> None:
+    """Say how large a body is, and how many headers there are behind it."""
+    size, message = 0, await receive()
+    while message["type"] == "http.request":
+        size += len(message["body"])
+        if not message["more_body"]:
+            said = json.dumps({"size": size, "headers": len(scope["headers"])}).encode()
+            length = [(b"content-length", b"%d" % len(said))]
+            await send({"type": "http.response.start", "status": 200, "headers": length})
+            await send({"type": "http.response.body", "body": said})
+            return
+        message = await receive()
+
+
+async def breaks_off(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"one", "more_body": True})
+
+
+async def streams(scope: Scope, receive: Receive, send: Send) -> None:
+    await breaks_off(scope, receive, send)
+    await send({"type": "http.response.body", "body": b"two", "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+Serve = Callable[[ASGIApp], Awaitable[int]]
+
+
 @pytest.fixture
-async def port() -> AsyncIterator[int]:
-    config, state = uvicorn.Config(hello, log_config=None, ws="none"), ServerState()
+async def serve() -> AsyncIterator[Serve]:
+    """Serve an app; returns the port."""
+    servers, state = [], ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: PrismHttpProtocol(config, state, {}), "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
+
+    async def start(app: ASGIApp) -> int:
+        config = uvicorn.Config(app, log_config=None, ws="none")
+        servers.append(
+            await loop.create_server(lambda: PrismHttpProtocol(config, state, {}), "127.0.0.1", 0)
+        )
+        port: int = servers[-1].sockets[0].getsockname()[1]
+        return port
+
+    yield start
+    for server in servers:
+        server.close()
     for connection in list(state.connections):
         connection.transport.close()
+
+
+@pytest.fixture
+async def port(serve: Serve) -> int:
+    return await serve(hello)
 
 
 async def answer_to(port: int, *parts: bytes) -> bytes:
@@ -41,7 +85,8 @@ async def answer_to(port: int, *parts: bytes) -> bytes:
         for part in parts:
             writer.write(part)
             await writer.drain()
-        return await reader.read()
+        async with asyncio.timeout(5):
+            return await reader.read()
     except ConnectionError:
         return b""
     finally:
@@ -124,3 +169,121 @@ async def test_the_deadline_is_for_the_head_alone(
             async with asyncio.timeout(SHORT_S * 2):
                 await reader.read(1)
     writer.close()
+
+
+# ── behind the head ──────────────────────────────────────────────────────────────────────────────
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [b"2;" + b"e" * 300_000, b"0\r\n" + b"t: v\r\n" * 50_000, b"0\r\nt: " + b"v" * 300_000],
+    ids=["extension", "trailers", "trailer"],
+)
+async def test_a_flood_behind_the_head_is_431(serve: Serve, flood: bytes) -> None:
+    answer = await answer_to(await serve(reads_body), CHUNKED, flood)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+    assert b"200" not in answer
+
+
+async def test_small_chunks_are_no_flood(serve: Serve) -> None:
+    body = b"1;e=v\r\nx\r\n" * 20_000 + b"0\r\n\r\n"
+    answer = await answer_to(await serve(reads_body), CHUNKED, body, head())
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'{"size": 20000, "headers": 2}' in answer
+
+
+async def test_trailers_are_no_headers(serve: Serve) -> None:
+    body = b"1\r\nx\r\n0\r\nauthorization: Bearer sk\r\n\r\n"
+    answer = await answer_to(await serve(reads_body), CHUNKED, body, head())
+    assert b'{"size": 1, "headers": 2}' in answer
+
+
+async def test_the_rest_of_a_refused_body_is_taken_for_a_while(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LATE_BODY_S", SHORT_S)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(hello))
+    for _ in range(2):
+        writer.write(CHUNKED + b"1\r\nx\r\n")
+        assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
+        writer.write(b"0\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SHORT_S * 2):
+                await reader.read(1)
+    writer.write(CHUNKED)
+    assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
+    async with asyncio.timeout(5):
+        while not writer.transport.is_closing() and not reader.at_eof():
+            writer.write(b"1\r\nx\r\n")
+            await asyncio.sleep(SHORT_S / 10)
+    writer.close()
+
+
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_http_1_0_gets_no_chunks(serve: Serve) -> None:
+    answer = await answer_to(await serve(streams), b"GET / HTTP/1.0\r\nhost: x\r\n\r\n")
+    start, _, body = answer.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in start.lower()
+    assert b"connection: close" in start.lower()
+    assert body == b"onetwo"
+
+
+async def test_http_1_0_gets_a_length_where_there_is_one(serve: Serve) -> None:
+    answer = await answer_to(await serve(hello), b"GET / HTTP/1.0\r\nhost: x\r\n\r\n")
+    assert b"content-length: 2" in answer
+    assert answer.endswith(b"\r\n\r\nhi")
+
+
+async def test_an_answer_that_breaks_off_has_no_end(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await answer_to(await serve(breaks_off), GOOD)
+    assert answer.endswith(b"3\r\none\r\n")
+    assert not caplog.records  # the app has said why
+
+
+async def test_a_client_that_takes_no_answer_is_cut(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "WRITE_TIMEOUT_S", SHORT_S)
+    has_left = asyncio.Event()
+
+    async def floods(_: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # the request
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        watching = asyncio.ensure_future(receive())
+        while not watching.done():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+        assert watching.result()["type"] == "http.disconnect"
+        has_left.set()
+
+    async with asyncio.timeout(5):
+        with socket.create_connection(("127.0.0.1", await serve(floods))) as connection:
+            connection.sendall(GOOD)
+            await has_left.wait()
+
+
+async def test_a_client_that_takes_its_time_is_served(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "WRITE_TIMEOUT_S", SHORT_S)
+    size = 16 * 1024 * 1024  # more than the system's own buffers hold
+
+    async def whole(_: Scope, __: Receive, send: Send) -> None:
+        length = [(b"content-length", b"%d" % size), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    loop, got = asyncio.get_running_loop(), 0
+    with socket.create_connection(("127.0.0.1", await serve(whole))) as connection:
+        connection.settimeout(0)
+        await loop.sock_sendall(connection, GOOD)
+        while piece := await loop.sock_recv(connection, 1024 * 1024):
+            got += len(piece)
+            await asyncio.sleep(SHORT_S / 8)
+    assert got > size

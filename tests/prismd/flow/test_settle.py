@@ -1,0 +1,28 @@
+"""The settlement gives back what was taken, whatever happens to it."""
+
+from typing import Any
+
+import pytest
+
+from prismd.flow import settle as stage
+from prismd.flow.settle import Outcome, settle
+from prismd.metering.trace import Trace
+from prismd.policy.permit import permit
+from prismd.policy.ratelimit import RateLimiter
+from tests.builders import make_call
+
+
+async def test_a_settlement_that_fails_gives_the_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stage, "estimate_usage", fails)
+    call, limiter, nothing = make_call(), RateLimiter(), object()
+    admission = permit(call, limiter)
+    assert limiter.running() == 1
+    unused: Any = nothing
+    with pytest.raises(ZeroDivisionError):
+        await settle(
+            unused, unused, call, Outcome(usage=None), trace=Trace(0.0), admission=admission
+        )
+    assert limiter.running() == 0
