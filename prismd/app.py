@@ -32,9 +32,6 @@ HotHandler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
 MAX_ROOM_BODY_BYTES = 1024 * 1024
 """The largest body outside the hot table; it is read before FastAPI sees the request."""
 
-COUNT_TOKENS = "/v1/count_tokens"
-"""The room that reads what a chat reads: its bodies may be as large."""
-
 
 @dataclass(frozen=True, slots=True)
 class HotRoute:
@@ -131,7 +128,7 @@ class App:
             raise _wrong_method(scope["method"], self._hot_methods[path])
         else:
             try:
-                is_large = path == COUNT_TOKENS
+                is_large = path == chat.COUNT_TOKENS
                 limit = self._gateway.snapshot.max_body_bytes if is_large else MAX_ROOM_BODY_BYTES
                 body = await read_body(scope, receive, limit)
             except ClientLeft:

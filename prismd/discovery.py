@@ -30,12 +30,13 @@ async def _ask(gateway: Gateway, provider: Provider, problems: dict[str, str]) -
     """Put a provider's models in force; ``problems`` is what was said last of each provider."""
     try:
         gateway.put_models(provider, tuple(await provider.upstream.list_models()))
-    except Exception as error:
-        is_expected = isinstance(error, UpstreamError)
-        problem = error.message if isinstance(error, UpstreamError) else type(error).__name__
-        if problems.get(provider.id) != problem:
-            fault = None if is_expected else error
-            log.warning("models of %s are not known: %s", provider.id, problem, exc_info=fault)
-        problems[provider.id] = problem
+    except UpstreamError as error:
+        problem, fault = error.message, None
+    except Exception as error:  # noqa: BLE001  # one provider's fault must not stop the others
+        problem, fault = type(error).__name__, error
     else:
         problems.pop(provider.id, None)
+        return
+    if problems.get(provider.id) != problem:
+        log.warning("models of %s are not known: %s", provider.id, problem, exc_info=fault)
+    problems[provider.id] = problem

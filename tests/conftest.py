@@ -70,3 +70,10 @@ def _running(folder: Path, config: str) -> Iterator[Daemon]:
 def key(daemon: Daemon) -> Key:
     """A key without restrictions."""
     return daemon.create_key()
+
+
+@pytest.fixture
+def it_goes_on(daemon: Daemon) -> Iterator[None]:
+    """Whatever a test sends, the daemon answers the next request."""
+    yield
+    assert daemon.admin.get("/healthz").json() == {"status": "ok"}

@@ -75,6 +75,11 @@ class Daemon:
         body = answer.json()
         return Key(body["id"], body["key"], body)
 
+    def put_key(self, key: Key, /, version: Any = None, **fields: Any) -> httpx2.Response:
+        """Change a key, if it is still at a version."""
+        headers = {} if version is None else {"if-match": f'"{version}"'}
+        return self.admin.put(f"/-/keys/{key.id}", json=fields, headers=headers)
+
     def chat(
         self,
         key: Key,

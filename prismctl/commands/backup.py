@@ -47,7 +47,7 @@ def create_backup(ctx: typer.Context) -> None:
     """
     session = session_of(ctx)
     session.out.item(session.admin.create_backup(), _BACKUP)
-    session.out.note("verified; keep master.key with it, but not in the same place")
+    session.out.note("verified; keep a copy of master.key as well, in another place")
 
 
 @verb(app, "list", "prismctl backup list", "prismctl backup ls -o wide")

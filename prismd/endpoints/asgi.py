@@ -122,19 +122,14 @@ def prism_headers(scope: Scope) -> dict[str, str]:
     """Return the ``x-prism-*`` headers of a request: those that stages may look at.
 
     Raises:
-        InvalidRequest: a value is not ASCII, or a header is given twice.
+        InvalidRequest: a value is not ASCII.
     """
     ours = [(name, value) for name, value in scope["headers"] if name.startswith(b"x-prism-")]
     for name, value in ours:
         if not value.isascii():
             text = name.decode("latin-1")
             raise InvalidRequest(f"'{text}' must be ASCII.", code="invalid_header", param=text)
-    headers = {name.decode("latin-1"): value.decode() for name, value in ours}
-    if len(headers) != len(ours):
-        twice = next(text for text in headers if [n for n, _ in ours].count(text.encode()) > 1)
-        msg = f"The header '{twice}' is given more than once. Send it once."
-        raise InvalidRequest(msg, code="duplicate_header", param=twice)
-    return headers
+    return {name.decode("latin-1"): value.decode() for name, value in ours}
 
 
 def timeout_of(headers: Mapping[str, str]) -> float | None:

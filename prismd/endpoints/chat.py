@@ -24,6 +24,9 @@ from prismd.wire.call import Call, DialectName, Op
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
 
+COUNT_TOKENS = "/v1/count_tokens"
+"""It reads what a chat reads, so its bodies may be as large."""
+
 _CHAT_BODY = {
     "required": True,
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatPeek"}}},
@@ -70,7 +73,7 @@ class CountTokensReply(BaseModel):
 
 
 @room.post(
-    "/v1/count_tokens",
+    COUNT_TOKENS,
     response_model=CountTokensReply,
     response_model_exclude_none=True,
     openapi_extra={"requestBody": _CHAT_BODY},

@@ -5,7 +5,6 @@ dependencies; ``app`` refuses to start with a route that has none. The decision 
 matched route, never to a path prefix.
 """
 
-import re
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated
@@ -15,14 +14,11 @@ from starlette.types import Scope
 
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import Forbidden, InvalidRequest
+from prismd.kernel.errors import Forbidden
 from prismd.policy.access import check_ip, client_ip
 from prismd.policy.identity import check_admin, identify
 from prismd.wire.audit import Actor
 from prismd.wire.call import Caller
-
-_AGO = re.compile(r"(\d{1,6})([hd])")
-_SECONDS = {"h": 3600, "d": 86_400}
 
 
 class Policy(StrEnum):
@@ -117,21 +113,6 @@ async def actor(request: Request, gateway: TheGateway) -> Actor:
 
 
 TheActor = Annotated[Actor, Depends(actor)]
-
-
-def moment(param: str, text: str) -> float:
-    """Read a time in a query (RFC 3339, or a span before now such as ``24h``) as epoch seconds.
-
-    Raises:
-        InvalidRequest: neither.
-    """
-    if match := _AGO.fullmatch(text):
-        return clock.wall_s() - int(match[1]) * _SECONDS[match[2]]
-    try:
-        return clock.parse_iso(text)
-    except ValueError:
-        msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
-        raise InvalidRequest(msg, code="invalid_value", param=param) from None
 
 
 def _ip_of(gateway: Gateway, scope: Scope) -> str:

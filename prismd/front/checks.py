@@ -41,7 +41,7 @@ def check_headers(headers: Headers) -> None:
     """
     seen: set[bytes] = set()
     for name, value in headers:
-        if name in _SINGLE_HEADERS:
+        if name in _SINGLE_HEADERS or name.startswith(b"x-prism-"):
             if name in seen:
                 text = name.decode("latin-1")
                 msg = f"The header '{text}' is given more than once. Send it once."

@@ -152,14 +152,12 @@ async def _serve(
     cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run the app; an answer that it does not end (it has said why) ends with its connection."""
-    is_old = scope["http_version"] == "1.0"
 
-    async def send_on(message: Message) -> None:
-        if is_old:
-            _delimit_by_close(cycle, message)
+    async def send_to_old(message: Message) -> None:
+        _delimit_by_close(cycle, message)
         await send(message)
 
-    await app(scope, receive, send_on)
+    await app(scope, receive, send_to_old if scope["http_version"] == "1.0" else send)
     if cycle.response_started and not cycle.response_complete:
         cycle.disconnected = True
         cycle.transport.close()

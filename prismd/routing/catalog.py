@@ -35,9 +35,9 @@ class Provider:
     @property
     def models(self) -> tuple[str, ...] | None:
         """Upstream model names, the listed first; None when they are not known."""
-        if self.discovered is None:
-            return self.listed
-        return tuple(dict.fromkeys((*(self.listed or ()), *self.discovered)))
+        if self.listed is None or self.discovered is None:
+            return self.discovered if self.listed is None else self.listed
+        return tuple(dict.fromkeys((*self.listed, *self.discovered)))
 
     def knowing(self, discovered: tuple[str, ...] | None) -> "Provider":
         """Return the same provider with the models that it gave, if it is one that is asked."""

@@ -6,6 +6,7 @@ no master key: without the ``master.key`` of its data directory, the keys in it 
 
 import contextlib
 import hashlib
+import logging
 import os
 import sqlite3
 from contextlib import closing
@@ -15,12 +16,14 @@ import msgspec
 
 from prismd.kernel.errors import NotFound, StorageRefused
 from prismd.kernel.ids import new_id
-from prismd.store.copy import copy_database, sync_folder
+from prismd.store.files import copy_database, put_in_place, write_whole
 from prismd.store.migrate import plan, shipped
 from prismd.store.readers import read_only_uri
 
 _PREFIX = "bak"
 _READ_BYTES = 1 << 20
+
+log = logging.getLogger("prism.store")
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -57,9 +60,8 @@ def make(state_db: Path, folder: Path, *, at_s: int) -> Manifest:
         with closing(sqlite3.connect(read_only_uri(state_db), uri=True)) as connection:
             copy_database(connection, draft)
         manifest = _look(draft, backup_id, at_s)
-        _manifest_file(folder, backup_id).write_bytes(msgspec.json.encode(manifest))
-        draft.replace(_file(folder, backup_id))
-        sync_folder(folder)
+        write_whole(_manifest_file(folder, backup_id), msgspec.json.encode(manifest))
+        put_in_place(draft, path_of(folder, backup_id))
     except (sqlite3.Error, OSError) as error:
         msg = f"no backup could be made in {folder}: {error}"
         raise StorageRefused(msg) from None
@@ -70,9 +72,17 @@ def make(state_db: Path, folder: Path, *, at_s: int) -> Manifest:
 
 
 def page(folder: Path) -> list[Manifest]:
-    """Return what is there, newest first; a copy without its manifest is not listed."""
-    manifests = sorted(folder.glob(f"{_PREFIX}_*.json"), reverse=True)
-    return [_decode(path.read_bytes()) for path in manifests if path.with_suffix(".db").exists()]
+    """Return what is there, newest first; a copy without a readable manifest is not listed."""
+    found = []
+    for path in sorted(folder.glob(f"{_PREFIX}_*.json"), reverse=True):
+        try:
+            manifest = _decode(path.read_bytes())
+        except msgspec.DecodeError as error:
+            log.warning("the manifest %s cannot be read: %s", path, error)
+            continue
+        if path_of(folder, manifest.id).exists():
+            found.append(manifest)
+    return found
 
 
 def verify(folder: Path, backup_id: str) -> Manifest:
@@ -81,12 +91,11 @@ def verify(folder: Path, backup_id: str) -> Manifest:
     Raises:
         NotFound: no backup of this id. Damaged: it is not what was made.
     """
-    known = {manifest.id: manifest for manifest in page(folder)}
-    manifest = known.get(backup_id)
+    manifest = next((known for known in page(folder) if known.id == backup_id), None)
     if manifest is None:
         msg = f"There is no backup '{backup_id}'. GET /-/backups lists them."
         raise NotFound(msg, code="backup_not_found", param="backup_id")
-    found = _look(_file(folder, backup_id), backup_id, manifest.created_at_s)
+    found = _look(path_of(folder, backup_id), backup_id, manifest.created_at_s)
     for name in Manifest.__struct_fields__:
         is_, was = getattr(found, name), getattr(manifest, name)
         if is_ != was:
@@ -96,8 +105,8 @@ def verify(folder: Path, backup_id: str) -> Manifest:
 
 
 def path_of(folder: Path, backup_id: str) -> Path:
-    """Return the file of a backup, for a message."""
-    return _file(folder, backup_id)
+    """Return the file of a backup."""
+    return folder / f"{backup_id}.db"
 
 
 def _look(path: Path, backup_id: str, at_s: int) -> Manifest:
@@ -134,10 +143,6 @@ def _digest(path: Path) -> str:
             digest.update(chunk)
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return digest.hexdigest()
-
-
-def _file(folder: Path, backup_id: str) -> Path:
-    return folder / f"{backup_id}.db"
 
 
 def _manifest_file(folder: Path, backup_id: str) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from prismd.kernel.errors import AlreadyRunning, StorageRefused
 from prismd.kernel.secret import ADMIN_PREFIX, KEY_BYTES, Secret, new_token
-from prismd.store.copy import sync_folder
+from prismd.store.files import write_whole
 
 _OTHERS = 0o077
 
@@ -104,11 +104,11 @@ class DataDir:
                     f"{self.master_key_file} is missing, but {self.state_db} needs it; put it back"
                 )
                 raise StorageRefused(msg)
-            _write_new(self.master_key_file, secrets.token_bytes(KEY_BYTES))
+            write_whole(self.master_key_file, secrets.token_bytes(KEY_BYTES))
         if self.admin_token_file.exists():
             return None
         token = new_token(ADMIN_PREFIX)
-        _write_new(self.admin_token_file, token.reveal().encode() + b"\n")
+        write_whole(self.admin_token_file, token.reveal().encode() + b"\n")
         return token
 
     def admin_token(self) -> Secret | None:
@@ -160,15 +160,3 @@ def _check_private(path: Path, mode: str) -> None:
     if status.st_mode & _OTHERS:
         msg = f"{path} may be read by other users; run: chmod {mode} {path}"
         raise StorageRefused(msg)
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for this user only."""
-    draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_folder(path.parent)

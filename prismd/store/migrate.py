@@ -7,7 +7,6 @@ newer, changed, or damaged is refused before anything is written.
 """
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from prismd.kernel.errors import StorageRefused
-from prismd.store.copy import copy_database, sync_folder
+from prismd.store.files import copy_database, put_in_place, touch_private
 from prismd.store.readers import read_only_uri
 
 APPLICATION_ID = 0x5052_534D
@@ -135,14 +134,13 @@ def _make(path: Path, migrations: list[Migration]) -> None:
     draft = path.with_name(f"{path.name}.new")
     for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
         leftover.unlink(missing_ok=True)
-    _touch_private(draft)
+    touch_private(draft)
     with closing(_open(draft)) as connection:
         connection.execute("PRAGMA page_size = 4096")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for migration in migrations:
             _apply(connection, migration)
-    draft.replace(path)
-    sync_folder(path.parent)
+    put_in_place(draft, path)
 
 
 def _bring_up(path: Path, migrations: list[Migration]) -> None:
@@ -157,18 +155,12 @@ def _copy_aside(connection: sqlite3.Connection, path: Path, number: int) -> None
     draft = copy.with_name(f"{copy.name}.new")
     draft.unlink(missing_ok=True)
     copy_database(connection, draft)
-    draft.replace(copy)
-    sync_folder(copy.parent)
+    put_in_place(draft, copy)
 
 
 def _open(path: Path) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(uri, uri=True, isolation_level=None)
-
-
-def _touch_private(path: Path) -> None:
-    """Make an empty file that only this user may read, whatever the umask."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _line(what: object) -> str:

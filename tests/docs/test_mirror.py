@@ -8,7 +8,7 @@ ROOT = Path(__file__).parent.parent.parent
 LAYERS = ("kernel", "dialects", "policy", "routing", "metering", "store")
 
 ELSEWHERE = {
-    "store/copy.py": "store/test_backup.py",
+    "store/files.py": "store/test_backup.py",
     "dialects/base.py": "dialects/test_openai.py",
     "metering/recorder.py": "metering/test_prometheus.py",
     "store/db.py": "store/test_sqlite.py",

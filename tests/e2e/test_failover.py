@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import StartDaemon
-from tests.daemon_process import Daemon
+from tests.daemon_process import Daemon, Key
 from tests.fake_process import FakeProcess
 from tests.raw_http import exchange, request
 from tests.scripted_vendor import (
@@ -177,23 +177,27 @@ def test_an_error_as_a_streams_first_event_lets_the_next_provider_try(
     assert health(daemon)["first"] == (1, 1)
 
 
+BODY = b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'
+
+
+def head_of(key: Key, *more: str) -> bytes:
+    """Return the head of a call whose body is yet to come."""
+    authorization = f"Authorization: Bearer {key.secret}"
+    length = f"Content-Length: {len(BODY)}"
+    return request("POST /v1/chat/completions", authorization, length, *more)
+
+
 def test_the_time_that_a_body_takes_is_not_taken_from_the_callers_deadline(
     start: StartDaemon, quick: ScriptedVendor
 ) -> None:
     config = SLOW.format(timeout="5s", first=quick.url, second=quick.url, on_timeout="true")
     daemon = start(config)
     key = daemon.create_key()
-    body = b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'
 
     def late() -> Iterator[bytes]:
-        yield request(
-            "POST /v1/chat/completions",
-            f"Authorization: Bearer {key.secret}",
-            "x-prism-request-timeout: 1000",
-            f"Content-Length: {len(body)}",
-        )
+        yield head_of(key, "x-prism-request-timeout: 1000")
         time.sleep(1.2)
-        yield body
+        yield BODY
 
     answer = exchange(daemon.address, late())
     assert answer.status == 200, answer.body
@@ -206,18 +210,13 @@ def test_a_key_that_is_revoked_while_its_body_arrives_is_refused(
     config = SLOW.format(timeout="5s", first=quick.url, second=quick.url, on_timeout="true")
     daemon = start(config)
     key = daemon.create_key()
-    body = b'{"model": "m", "messages": [{"role": "user", "content": "x"}]}'
 
     def revoked() -> Iterator[bytes]:
-        yield request(
-            "POST /v1/chat/completions",
-            f"Authorization: Bearer {key.secret}",
-            f"Content-Length: {len(body)}",
-        )
-        yield body[:10]
+        yield head_of(key)
+        yield BODY[:10]
         time.sleep(0.1)  # the head has been looked at, and the key was in force
         assert daemon.admin.delete(f"/-/keys/{key.id}").status_code == 200
-        yield body[10:]
+        yield BODY[10:]
 
     answer = exchange(daemon.address, revoked())
     assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")

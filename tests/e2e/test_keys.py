@@ -1,15 +1,12 @@
 """The life of a virtual key, over HTTP: made, read, changed, limited, credited, revoked."""
 
-import asyncio
 import json
 import re
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.conftest import StartDaemon
@@ -62,12 +59,7 @@ def get(daemon: Daemon, key: Key) -> dict[str, Any]:
     return body
 
 
-def put(daemon: Daemon, key: Key, /, version: Any = None, **fields: Any) -> httpx2.Response:
-    headers = {} if version is None else {"if-match": f'"{version}"'}
-    return daemon.admin.put(f"/-/keys/{key.id}", json=fields, headers=headers)
-
-
-# ── making and reading ───────────────────────────────────────────────────────────────────────────
+# ── making and reading ────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_field_is_kept(daemon: Daemon) -> None:
@@ -105,7 +97,7 @@ def test_the_secret_is_shown_once_and_stored_nowhere(daemon: Daemon) -> None:
 
 def test_etag(daemon: Daemon, key: Key) -> None:
     assert daemon.admin.get(f"/-/keys/{key.id}").headers["etag"] == '"1"'
-    assert put(daemon, key, owner="ann").headers["etag"] == '"2"'
+    assert daemon.put_key(key, owner="ann").headers["etag"] == '"2"'
 
 
 def test_pages(start: StartDaemon, providers_yaml: str) -> None:
@@ -140,13 +132,13 @@ def test_pages(start: StartDaemon, providers_yaml: str) -> None:
     assert len(page(status="active")["data"]) == 6
 
 
-# ── changing ─────────────────────────────────────────────────────────────────────────────────────
+# ── changing ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_change_leaves_the_rest(daemon: Daemon) -> None:
     key = daemon.create_key(**EVERY_FIELD)
     before = get(daemon, key)
-    after = put(daemon, key, owner="bob").json()
+    after = daemon.put_key(key, owner="bob").json()
     assert after == get(daemon, key)
     changed = {name for name in after if after[name] != before[name]}
     assert changed - {"updated_at"} == {"owner", "version"}
@@ -156,16 +148,16 @@ def test_a_change_leaves_the_rest(daemon: Daemon) -> None:
 def test_every_field_is_changed_and_cleared(daemon: Daemon, field: str) -> None:
     key = daemon.create_key()
     value = BUDGETS if field == "budgets" else EVERY_FIELD[field]
-    changed = put(daemon, key, **{field: value}).json()
+    changed = daemon.put_key(key, **{field: value}).json()
     assert changed[field] != UNSET[field]
-    cleared = put(daemon, key, **{field: None}).json()
+    cleared = daemon.put_key(key, **{field: None}).json()
     assert cleared[field] == UNSET[field]
     assert cleared["version"] == 3
 
 
 def test_metadata_is_replaced_whole(daemon: Daemon) -> None:
     key = daemon.create_key(metadata={"a": "1", "b": "2"})
-    assert put(daemon, key, metadata={"b": "3"}).json()["metadata"] == {"b": "3"}
+    assert daemon.put_key(key, metadata={"b": "3"}).json()["metadata"] == {"b": "3"}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +165,7 @@ def test_metadata_is_replaced_whole(daemon: Daemon) -> None:
 )
 def test_nothing_is_not_everything(daemon: Daemon, field: str) -> None:
     key = daemon.create_key()
-    assert put(daemon, key, **{field: []}).json()[field] == []
+    assert daemon.put_key(key, **{field: []}).json()[field] == []
     assert get(daemon, key)[field] == []
     tool = {"type": "function", "function": {"name": "shell"}}
     answer = daemon.chat(key, tools=[tool])
@@ -183,23 +175,23 @@ def test_nothing_is_not_everything(daemon: Daemon, field: str) -> None:
 
 def test_a_change_is_in_force_at_once(daemon: Daemon, key: Key) -> None:
     assert daemon.chat(key).status_code == 200
-    put(daemon, key, models=["mock/*"]).raise_for_status()
+    daemon.put_key(key, models=["mock/*"]).raise_for_status()
     assert daemon.chat(key).status_code == 403
-    put(daemon, key, models=None).raise_for_status()
+    daemon.put_key(key, models=None).raise_for_status()
     assert daemon.chat(key).status_code == 200
-    put(daemon, key, expires_at="2001-01-01T00:00:00+02:00").raise_for_status()
+    daemon.put_key(key, expires_at="2001-01-01T00:00:00+02:00").raise_for_status()
     assert get(daemon, key)["expires_at"] == "2000-12-31T22:00:00Z"
     assert get(daemon, key)["is_expired"] is True
     assert daemon.chat(key).status_code == 401
 
 
 def test_a_stale_change_is_refused(daemon: Daemon, key: Key) -> None:
-    assert put(daemon, key, version=1, owner="ann").status_code == 200
-    stale = put(daemon, key, version=1, owner="bob")
+    assert daemon.put_key(key, version=1, owner="ann").status_code == 200
+    stale = daemon.put_key(key, version=1, owner="bob")
     assert stale.status_code == 412
     assert stale.json()["error"]["code"] == "version_mismatch"
     assert get(daemon, key)["owner"] == "ann"
-    assert put(daemon, key, version=2, owner="bob").status_code == 200
+    assert daemon.put_key(key, version=2, owner="bob").status_code == 200
     revoke = daemon.admin.delete(f"/-/keys/{key.id}", headers={"if-match": '"1"'})
     assert revoke.status_code == 412
     assert get(daemon, key)["status"] == "active"
@@ -209,7 +201,7 @@ def test_of_changes_at_once_one_wins(daemon: Daemon, key: Key) -> None:
     with ThreadPoolExecutor(10) as pool:
         statuses = list(
             pool.map(
-                lambda number: put(daemon, key, version=1, owner=f"o{number}").status_code,
+                lambda number: daemon.put_key(key, version=1, owner=f"o{number}").status_code,
                 range(10),
             )
         )
@@ -220,13 +212,18 @@ def test_of_changes_at_once_one_wins(daemon: Daemon, key: Key) -> None:
 def test_changes_at_once_lose_nothing(daemon: Daemon, key: Key) -> None:
     fields: list[dict[str, Any]] = [{"owner": "ann"}, {"org_id": "o"}, {"rate_limit_rpm": 7}]
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda field: put(daemon, key, **field).raise_for_status(), fields))
+        list(pool.map(lambda field: daemon.put_key(key, **field).raise_for_status(), fields))
     shown = get(daemon, key)
     assert (shown["owner"], shown["org_id"], shown["rate_limit_rpm"]) == ("ann", "o", 7)
     assert shown["version"] == 4
 
 
-# ── revoking ─────────────────────────────────────────────────────────────────────────────────────
+def test_a_change_of_nothing_changes_nothing(daemon: Daemon, key: Key) -> None:
+    answer = daemon.put_key(key)
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+
+
+# ── revoking ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_revoking(daemon: Daemon, key: Key) -> None:
@@ -237,7 +234,7 @@ def test_revoking(daemon: Daemon, key: Key) -> None:
     again = daemon.admin.delete(f"/-/keys/{key.id}")
     assert again.json() == revoked.json()
     for fields in ({"status": "active"}, {"owner": "ann"}):
-        change = put(daemon, key, **fields)
+        change = daemon.put_key(key, **fields)
         assert (change.status_code, change.json()["error"]["code"]) == (409, "key_revoked")
 
 
@@ -265,7 +262,7 @@ def test_a_running_stream_ends_although_its_key_is_revoked(daemon: Daemon, key: 
         assert [line for line in lines if line][-1] == "data: [DONE]"
 
 
-# ── money ────────────────────────────────────────────────────────────────────────────────────────
+# ── money ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -324,77 +321,7 @@ def test_adding_at_once_loses_nothing(daemon: Daemon) -> None:
     assert get(daemon, key)["credits_nano_usd"] == 60
 
 
-# ── limits ───────────────────────────────────────────────────────────────────────────────────────
-
-
-async def call_at_once(daemon: Daemon, key: Key, calls: int, model: str) -> list[httpx2.Response]:
-    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
-    limits = httpx2.Limits(max_connections=50)
-    async with httpx2.AsyncClient(
-        base_url=daemon.url, headers=key.headers, timeout=20, limits=limits, verify=False
-    ) as client:
-        posts = [client.post("/v1/chat/completions", json=body) for _ in range(calls)]
-        return await asyncio.gather(*posts)
-
-
-@pytest.mark.parametrize("model", ["fake/echo", "mock/echo"])
-async def test_calls_per_minute_are_exact(daemon: Daemon, model: str) -> None:
-    limited = daemon.create_key(rate_limit_rpm=50)
-    answers = await call_at_once(daemon, limited, 200, model)
-    assert Counter(answer.status_code for answer in answers) == {200: 50, 429: 150}
-    remaining = [
-        int(answer.headers["x-ratelimit-remaining-requests"])
-        for answer in answers
-        if answer.status_code == 200
-    ]
-    assert sorted(remaining) == list(range(50))
-    refused = [answer for answer in answers if answer.status_code == 429]
-    assert all(0 < int(answer.headers["retry-after"]) <= 60 for answer in refused)
-
-
-def test_a_raised_limit_keeps_what_was_counted(daemon: Daemon) -> None:
-    limited = daemon.create_key(rate_limit_rpm=2)
-    assert [daemon.chat(limited).status_code for _ in range(3)] == [200, 200, 429]
-    put(daemon, limited, rate_limit_rpm=3).raise_for_status()
-    assert [daemon.chat(limited).status_code for _ in range(2)] == [200, 429]
-    put(daemon, limited, rate_limit_rpm=1).raise_for_status()
-    answer = daemon.chat(limited)
-    assert answer.status_code == 429
-    assert answer.headers["x-ratelimit-remaining-requests"] == "0"
-    put(daemon, limited, rate_limit_rpm=None).raise_for_status()
-    assert daemon.chat(limited).status_code == 200
-
-
-def test_calls_at_once(daemon: Daemon) -> None:
-    limited = daemon.create_key(max_concurrency=2)
-    body = {
-        "model": "mock/lorem+hang=1",
-        "messages": [{"role": "user", "content": "Hello"}],
-        "stream": True,
-    }
-    with daemon.client(limited.headers) as client, ExitStack() as hanging:
-        for _ in range(2):
-            held = hanging.enter_context(client.stream("POST", "/v1/chat/completions", json=body))
-            assert held.status_code == 200
-        third = daemon.chat(limited)
-        assert third.status_code == 429
-        assert third.json()["error"]["param"] == "max_concurrency"
-        assert int(third.headers["retry-after"]) >= 1
-        put(daemon, limited, max_concurrency=3).raise_for_status()
-        assert daemon.chat(limited).status_code == 200
-        put(daemon, limited, max_concurrency=1).raise_for_status()
-        assert daemon.chat(limited).status_code == 429
-    wait_for(lambda: daemon.chat(limited).status_code == 200, "the slots are free again")
-
-
-def test_a_failed_call_gives_its_slot_back(daemon: Daemon) -> None:
-    limited = daemon.create_key(max_concurrency=1)
-    for model in ("fake/nope", "mock/echo+status=500", "mock/echo+cut=0", "fake/echo+malformed=1"):
-        assert daemon.chat(limited, model).status_code in (404, 502)
-    assert daemon.chat(limited).status_code == 200
-
-
-# ── over a restart ───────────────────────────────────────────────────────────────────────────────
+# ── over a restart ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_key_survives_a_restart(start: StartDaemon, providers_yaml: str) -> None:
@@ -402,7 +329,7 @@ def test_a_key_survives_a_restart(start: StartDaemon, providers_yaml: str) -> No
     key = first.create_key(**EVERY_FIELD, budgets=BUDGETS, credits="0.000000001")
     unused, revoked = first.create_key(), first.create_key()
     first.admin.delete(f"/-/keys/{revoked.id}").raise_for_status()
-    put(first, key, owner="bob").raise_for_status()
+    first.put_key(key, owner="bob").raise_for_status()
     assert first.chat(key).status_code == 200
     used_at = wait_for(lambda: get(first, key)["last_used_at"], "the use is noted")
     before = get(first, key)
@@ -414,7 +341,7 @@ def test_a_key_survives_a_restart(start: StartDaemon, providers_yaml: str) -> No
     assert get(second, unused)["last_used_at"] is None
     assert second.chat(key).status_code == 200
     assert second.chat(revoked).status_code == 401
-    assert put(second, key, version=2, owner="ann").json()["version"] == 3
+    assert second.put_key(key, version=2, owner="ann").json()["version"] == 3
 
 
 def test_use_is_noted(daemon: Daemon, key: Key) -> None:

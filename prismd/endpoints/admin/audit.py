@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
+from prismd.endpoints.queries import moment
 from prismd.endpoints.replies import ListOf, json_reply, page
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import InvalidRequest
@@ -69,7 +70,7 @@ async def list_audit(
         gateway.stores.state,
         limit=limit + 1,
         before=None if after is None else _number(after),
-        since_s=0 if since is None else deps.moment("since", since),
+        since_s=0 if since is None else moment("since", since),
         action=action,
         object_id=object_id,
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from prismd.endpoints import deps
+from prismd.endpoints.queries import moment
 from prismd.endpoints.replies import Usd, json_reply, usd
 from prismd.kernel.errors import InvalidRequest
 from prismd.store import usage as usage_table
@@ -73,8 +74,8 @@ async def get_usage(
     """Sum usage by the given groups."""
     everything = usage_table.Filter()
     rows = usage_table.Filter(
-        since_s=everything.since_s if since is None else deps.moment("since", since),
-        until_s=everything.until_s if until is None else deps.moment("until", until),
+        since_s=everything.since_s if since is None else moment("since", since),
+        until_s=everything.until_s if until is None else moment("until", until),
         key=key,
         model=model,
         provider=provider,

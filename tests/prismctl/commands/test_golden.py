@@ -132,6 +132,17 @@ AUDIT = [
         "hash": "7a" * 32,
     },
 ]
+BACKUP = {
+    "id": "bak_0001",
+    "object": "backup",
+    "created_at": "2026-11-23T08:00:00Z",
+    "path": "/var/lib/prism/backups/bak_0001.db",
+    "size_bytes": 90112,
+    "sha256": "9f" * 32,
+    "keys": 2,
+    "usage_rows": 1200,
+    "audit_rows": 7,
+}
 VERDICT = {
     "object": "audit_verdict",
     "is_sound": True,
@@ -159,6 +170,8 @@ COMMANDS = {
     "requests-get": ("requests", "get", "req_0001"),
     "audit-list": ("audit", "list"),
     "audit-verify": ("audit", "verify"),
+    "backup-list": ("backup", "list"),
+    "backup-create": ("backup", "create"),
     "status": ("status",),
     "contexts-list": ("contexts", "list"),
     "auth-status": ("auth", "status"),
@@ -196,6 +209,8 @@ def gateway(stub: StubGateway) -> StubGateway:
         ("GET", "/-/usage"): {"object": "list", "data": [], "totals": TOTALS},
         ("GET", "/-/audit"): {"object": "list", "data": AUDIT, "has_more": False},
         ("POST", "/-/audit/verify"): VERDICT,
+        ("GET", "/-/backups"): {"object": "list", "data": [BACKUP], "has_more": False},
+        ("POST", "/-/backups"): BACKUP,
         ("GET", "/readyz"): {"status": "ready"},
     }
     for (method, path), answer in answers.items():

@@ -137,6 +137,12 @@ async def test_the_database_itself_refuses_changes(stores: Stores, statement: st
         await stores.state.write(lambda tx: tx.execute(statement, {}))
 
 
+async def test_the_hash_of_a_row_does_not_change_between_versions(stores: Stores) -> None:
+    await write(stores, 2)
+    rows = await audit.page(stores.state, limit=2)
+    assert [row.hash.hex()[:16] for row in rows] == ["091e82603a652c81", "2a83565c40f72007"]
+
+
 async def test_a_change_that_fails_leaves_no_row(stores: Stores) -> None:
     log = AuditLog(PEPPER)
 

@@ -61,6 +61,8 @@ async def test_a_backup_is_private_and_leaves_no_draft(data_dir: DataDir, stores
     await write(stores, 3)
     made = make(data_dir)
     assert file_of(data_dir, made).stat().st_mode & 0o777 == 0o600
+    manifest = data_dir.backups / f"{made.id}.json"
+    assert manifest.stat().st_mode & 0o777 == 0o600
     assert data_dir.backups.stat().st_mode & 0o777 == 0o700
     assert sorted(path.suffix for path in data_dir.backups.iterdir()) == [".db", ".json"]
     assert backup.verify(data_dir.backups, made.id) == made
@@ -89,6 +91,17 @@ async def test_a_copy_that_is_something_else_is_found(
     file_of(data_dir, made).write_bytes(content)
     with pytest.raises(Damaged):
         backup.verify(data_dir.backups, made.id)
+    assert stores.state.is_healthy
+
+
+async def test_a_manifest_that_cannot_be_read_hides_its_backup_only(
+    data_dir: DataDir, stores: Stores
+) -> None:
+    broken, sound = make(data_dir), make(data_dir)
+    (data_dir.backups / f"{broken.id}.json").write_bytes(b"")
+    assert backup.page(data_dir.backups) == [sound]
+    with pytest.raises(NotFound):
+        backup.verify(data_dir.backups, broken.id)
     assert stores.state.is_healthy
 
 

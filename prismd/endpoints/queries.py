@@ -1,0 +1,24 @@
+"""Query parameters that several rooms read."""
+
+import re
+
+from prismd.kernel import clock
+from prismd.kernel.errors import InvalidRequest
+
+_AGO = re.compile(r"(\d{1,6})([hd])")
+_SECONDS = {"h": 3600, "d": 86_400}
+
+
+def moment(param: str, text: str) -> float:
+    """Read a time in a query (RFC 3339, or a span before now such as ``24h``) as epoch seconds.
+
+    Raises:
+        InvalidRequest: neither.
+    """
+    if match := _AGO.fullmatch(text):
+        return clock.wall_s() - int(match[1]) * _SECONDS[match[2]]
+    try:
+        return clock.parse_iso(text)
+    except ValueError:
+        msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
+        raise InvalidRequest(msg, code="invalid_value", param=param) from None
