@@ -24,12 +24,14 @@ from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
-from prismd.metering import prices
+from prismd.metering import public_prices
+from prismd.metering.overrides import PriceOverrides
 from prismd.metering.tick import tick
 from prismd.policy.identity import KeyTable
 from prismd.reload import reload
 from prismd.snapshot import build
 from prismd.store import keys as key_table
+from prismd.store import prices as price_table
 from prismd.store import requests as request_table
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
@@ -82,13 +84,20 @@ async def _gateway(
     stores: Stores,
     outbound: Outbound,
 ) -> Gateway:
-    snapshot = build(loaded, outbound=outbound, own_admin_token=data_dir.admin_token())
+    overrides = PriceOverrides(await price_table.load_all(stores.state))
+    snapshot = build(
+        loaded,
+        outbound=outbound,
+        overrides=overrides,
+        own_admin_token=data_dir.admin_token(),
+    )
     return Gateway(
         data_dir=data_dir,
         stores=stores,
         pepper=await load_or_make_pepper(stores.state, data_dir.master_key()),
         outbound=outbound,
         keys=KeyTable(await key_table.load_all(stores.state)),
+        price_overrides=overrides,
         snapshot=snapshot,
         started_with=loaded.config,
         read_config=read_config,
@@ -196,7 +205,7 @@ async def _prune(gateway: Gateway) -> None:
 
 
 async def _warm() -> None:
-    await asyncio.to_thread(prices.warm)
+    await asyncio.to_thread(public_prices.warm)
 
 
 async def _watch(gateway: Gateway, source: Path) -> None:

@@ -14,6 +14,7 @@ from prismd.kernel import clock
 from prismd.kernel.bus import Bus
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import TaskSet
+from prismd.metering.overrides import PriceOverrides
 from prismd.metering.recorder import Recorder
 from prismd.policy.identity import KeyTable
 from prismd.policy.ratelimit import RateLimiter
@@ -44,6 +45,7 @@ class Gateway:
     pepper: bytes = field(repr=False)
     outbound: Outbound
     keys: KeyTable
+    price_overrides: PriceOverrides
     snapshot: Snapshot
     started_with: Config
     """The configuration of the start: what listens now was made from it."""
@@ -58,6 +60,8 @@ class Gateway:
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     changing_keys: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from reading a key to writing its change, so that no change is lost."""
+    changing_prices: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """The same for overrides of prices."""
     started_at_s: float = field(default_factory=clock.wall_s)
     is_draining: bool = False
     last_config_error: ConfigFault | None = None

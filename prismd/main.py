@@ -110,13 +110,19 @@ def _check(args: argparse.Namespace) -> int:
     from prismd.config.load import load  # noqa: PLC0415
     from prismd.kernel.outbound import Outbound  # noqa: PLC0415
     from prismd.kernel.secret import ADMIN_PREFIX, new_token  # noqa: PLC0415
+    from prismd.metering.overrides import PriceOverrides  # noqa: PLC0415
     from prismd.snapshot import build  # noqa: PLC0415
 
     async def check() -> None:
         outbound = Outbound()
         try:
             # Whether ``init`` has been run is not a matter of the file.
-            build(loaded, outbound=outbound, own_admin_token=new_token(ADMIN_PREFIX))
+            build(
+                loaded,
+                outbound=outbound,
+                overrides=PriceOverrides(),
+                own_admin_token=new_token(ADMIN_PREFIX),
+            )
         finally:
             await outbound.aclose()
 

@@ -30,7 +30,12 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
         try:
             loaded = await asyncio.to_thread(gateway.read_config)
             token = gateway.data_dir.admin_token()
-            snapshot = build(loaded, outbound=gateway.outbound, own_admin_token=token)
+            snapshot = build(
+                loaded,
+                outbound=gateway.outbound,
+                overrides=gateway.price_overrides,
+                own_admin_token=token,
+            )
         except ConfigError as error:
             gateway.last_config_error = ConfigFault(clock.wall_s(), error.problems)
             gateway.bus.publish("config", {"action": "refused", "problems": error.problems})

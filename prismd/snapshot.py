@@ -20,9 +20,9 @@ from prismd.config.secrets import SecretRef, resolve
 from prismd.config.values import MAX_DURATION_S
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError, UpstreamError, UpstreamTimeout
-from prismd.kernel.money import pico_per_token
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import Secret
+from prismd.metering.overrides import PriceOverrides
 from prismd.metering.prices import PriceBook, PricedModel
 from prismd.policy.access import Network, parse_networks
 from prismd.providers import fake
@@ -30,7 +30,7 @@ from prismd.providers.base import AuthKind, ProviderSpec, Upstream
 from prismd.providers.registry import by_type, nearest_type, type_names
 from prismd.providers.sender import HttpUpstream, resolve_base_url
 from prismd.routing.catalog import Catalog, Provider, Target
-from prismd.wire.price import ModelFacts, Price, Rates
+from prismd.wire.price import ModelFacts, Price, PriceOverride
 
 UPSTREAM_TIMEOUT_S = MAX_DURATION_S
 """The sender's own limit; the corridor's deadlines are not longer, and come first."""
@@ -97,12 +97,14 @@ class Snapshot:
         of_provider = self.config.providers[provider_id].default_timeout
         return of_provider or self.config.server.default_request_timeout
 
-    def facts(self, public_name: str, target: Target) -> ModelFacts:
-        """Return price and context window of a model."""
-        provider = target.provider
-        return self.prices.facts(
-            public_name, PricedModel(provider.spec, target.model, provider.is_local)
-        )
+    def facts(self, public_name: str, target: Target, org_id: str | None = None) -> ModelFacts:
+        """Return context window of a model, and its price for an org."""
+        return self.prices.facts(public_name, _priced(target), org_id)
+
+    def override(self, public_name: str, target: Target) -> PriceOverride | None:
+        """Return the override that is in force for everybody's calls of a model, if one is."""
+        found = self.prices.override(public_name, _priced(target))
+        return found[0] if found else None
 
     def keeping(self, before: "Snapshot") -> "Snapshot":
         """Return the same with the models that providers of before gave, at the same address."""
@@ -120,6 +122,7 @@ def build(
     loaded: LoadedConfig,
     *,
     outbound: Outbound,
+    overrides: PriceOverrides,
     own_admin_token: Secret | None,
 ) -> Snapshot:
     """Make the snapshot of a configuration.
@@ -127,6 +130,7 @@ def build(
     Args:
         loaded: The configuration, with its lines.
         outbound: The connection pool that all providers share.
+        overrides: The operator's prices from the database, shared by all snapshots.
         own_admin_token: What ``prismd init`` wrote, used when the config names no other.
 
     Raises:
@@ -155,7 +159,7 @@ def build(
         source=loaded.source,
         loaded_at_s=clock.wall_s(),
         catalog=Catalog(providers, config.model_map),
-        prices=PriceBook(_own_prices(config)),
+        prices=PriceBook(_own_prices(config), overrides),
         admin_token=admin_token.reveal().encode(),
         allowed_hosts=config.server.served_hosts(),
         trusted_proxies=parse_networks(tuple(config.ip_acl.trusted_proxies)),
@@ -275,14 +279,13 @@ def _admin_token(config: Config, own: Secret | None) -> Secret | None:
     return token
 
 
+def _priced(target: Target) -> PricedModel:
+    provider = target.provider
+    return PricedModel(provider.id, provider.spec, target.model, provider.is_local)
+
+
 def _own_prices(config: Config) -> dict[str, Price]:
-    prices = {}
-    for model, pricing in config.cost_tracking.custom_pricing.items():
-        cached = pricing.cached_input_per_mtok
-        rates = Rates(
-            input=pico_per_token(pricing.input_per_mtok),
-            cached_input=pico_per_token(pricing.input_per_mtok if cached is None else cached),
-            output=pico_per_token(pricing.output_per_mtok),
-        )
-        prices[model] = Price(rates, source="config")
-    return prices
+    return {
+        model: Price(pricing.rates(), source="config")
+        for model, pricing in config.cost_tracking.custom_pricing.items()
+    }

@@ -1,10 +1,15 @@
 """The sections ``logging`` and ``cost_tracking``: what is written down of a call."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import model_validator
 
 from prismd.config.section import Section
-from prismd.config.values import Name, Switch, UsdPerMillionTokens, only_true
+from prismd.config.values import Name, Switch, UsdPerMillion, UsdPerUnit, only_true
+from prismd.wire.price import Rates
+from prismd.wire.rates import read_rates
 
 
 class LoggingConfig(Section):
@@ -17,17 +22,71 @@ class LoggingConfig(Section):
     """One JSON object per line, or a line for people."""
 
 
+class UnknownModels(StrEnum):
+    """What becomes of calls of models without a price."""
+
+    DENY_MANAGED = "deny_managed"
+    DENY = "deny"
+    ALLOW = "allow"
+
+
 class ModelPricing(Section):
-    """What a model costs, in dollars per million tokens."""
+    """What a model costs; at least one rate. What has none is not billed, but told."""
 
-    input_per_mtok: UsdPerMillionTokens
-    """Price of input tokens."""
+    input_per_mtok: UsdPerMillion | None = None
+    """Dollars per million input tokens."""
 
-    output_per_mtok: UsdPerMillionTokens
-    """Price of output tokens."""
+    cached_input_per_mtok: UsdPerMillion | None = None
+    """Dollars per million input tokens from the vendor's cache; else as other input."""
 
-    cached_input_per_mtok: UsdPerMillionTokens | None = None
-    """Price of input tokens from the vendor's cache; without it, that of input tokens."""
+    cache_write_per_mtok: UsdPerMillion | None = None
+    """Dollars per million input tokens written to the vendor's cache; else as other input."""
+
+    audio_input_per_mtok: UsdPerMillion | None = None
+    """Dollars per million input tokens of audio; else as other input."""
+
+    output_per_mtok: UsdPerMillion | None = None
+    """Dollars per million output tokens."""
+
+    reasoning_per_mtok: UsdPerMillion | None = None
+    """Dollars per million output tokens of reasoning; else as other output."""
+
+    audio_output_per_mtok: UsdPerMillion | None = None
+    """Dollars per million output tokens of audio; else as other output."""
+
+    per_mchar: UsdPerMillion | None = None
+    """Dollars per million characters of text spoken."""
+
+    per_image: UsdPerUnit | None = None
+    """Dollars per image made."""
+
+    per_page: UsdPerUnit | None = None
+    """Dollars per page of a document read."""
+
+    per_audio_second: UsdPerUnit | None = None
+    """Dollars per second of audio."""
+
+    per_video_second: UsdPerUnit | None = None
+    """Dollars per second of video."""
+
+    per_search: UsdPerUnit | None = None
+    """Dollars per search or rerank."""
+
+    per_request: UsdPerUnit | None = None
+    """Dollars per answer, beside everything else."""
+
+    @model_validator(mode="after")
+    def _is_a_price(self) -> Self:
+        self.rates()
+        return self
+
+    def rates(self) -> Rates:
+        """Return the rates per unit.
+
+        Raises:
+            ValueError: there is none, or a part's without its whole's.
+        """
+        return read_rates(self.model_dump())
 
 
 class CostTrackingConfig(Section):
@@ -41,3 +100,8 @@ class CostTrackingConfig(Section):
 
     custom_pricing: Mapping[Name, ModelPricing] = {}
     """Model → your own price, in place of the public one."""
+
+    unknown_models: UnknownModels = UnknownModels.DENY_MANAGED
+    """Calls of models without a price: `deny_managed` refuses those of managed keys and of hard
+    budgets (neither can be enforced without a price), `deny` refuses all, `allow` serves all;
+    what is served is not billed, and counted as unpriced."""

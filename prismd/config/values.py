@@ -30,6 +30,7 @@ _UNIT_BYTES = {
     "GiB": 2**30,
 }
 _PRICE = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,6})?")
+_UNIT_PRICE = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?")
 
 
 def _seconds(value: object) -> float:
@@ -78,12 +79,23 @@ def _path(value: object) -> Path:
     return path
 
 
-def _price(value: object) -> Decimal:
-    is_number = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
-    if not is_number or not _PRICE.fullmatch(str(value)):
-        msg = "must be plain dollars per million tokens, such as 0.15, with at most 6 decimals"
-        raise ValueError(msg)
-    return Decimal(str(value))
+def _price(pattern: re.Pattern[str], meaning: str) -> BeforeValidator:
+    """Make a reader of plain decimal dollars, exact as they are written."""
+
+    def read(value: object) -> Decimal:
+        is_number = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+        text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+        if not is_number or not pattern.fullmatch(text):
+            msg = f"must be plain dollars {meaning}"
+            raise ValueError(msg)
+        return Decimal(text)
+
+    return BeforeValidator(read)
+
+
+def _price_schema(pattern: re.Pattern[str]) -> WithJsonSchema:
+    text = {"type": "string", "pattern": f"^{pattern.pattern}$"}
+    return WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, text]})
 
 
 def _filled(value: str) -> str:
@@ -148,16 +160,16 @@ Size = Annotated[
 AbsolutePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
 """A path that means the same wherever the daemon was started."""
 
-UsdPerMillionTokens = Annotated[
+UsdPerMillion = Annotated[
     Decimal,
-    BeforeValidator(_price),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0},
-                {"type": "string", "pattern": f"^{_PRICE.pattern}$"},
-            ]
-        }
-    ),
+    _price(_PRICE, "per million, such as 0.15, with at most 6 decimals"),
+    _price_schema(_PRICE),
 ]
-"""Held exactly; a whole number of pico-dollars per token."""
+"""Held exactly; a whole number of pico-dollars per token (or character)."""
+
+UsdPerUnit = Annotated[
+    Decimal,
+    _price(_UNIT_PRICE, "for one, such as 0.04, with at most 12 decimals"),
+    _price_schema(_UNIT_PRICE),
+]
+"""Held exactly; a whole number of pico-dollars."""

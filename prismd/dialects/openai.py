@@ -36,7 +36,12 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 class _Details(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+
+_NO_DETAILS = _Details()
 
 
 class UsageBody(msgspec.Struct):
@@ -44,21 +49,48 @@ class UsageBody(msgspec.Struct):
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _Details | None = None
+    cached_tokens: int | None = None
+    """Moonshot's place for what others have in the details."""
+    prompt_cache_hit_tokens: int | None = None
+    """DeepSeek's."""
+    num_search_queries: int | None = None
+    """Perplexity's."""
 
     def normalised(self) -> Usage | None:
         """Return the counts in the gateway's own terms; None if they cannot be true."""
-        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
-        counts = (
-            self.prompt_tokens or 0,
-            self.completion_tokens or 0,
-            (prompt.cached_tokens or 0) if prompt else 0,
-            (completion.reasoning_tokens or 0) if completion else 0,
+        prompt = self.prompt_tokens_details or _NO_DETAILS
+        completion = self.completion_tokens_details or _NO_DETAILS
+        input_, output = self.prompt_tokens or 0, self.completion_tokens or 0
+        reasoning = completion.reasoning_tokens or 0
+        if reasoning and self.total_tokens == input_ + output + reasoning:
+            output += reasoning  # xAI reports it beside the output, and its total says so
+        usage = Usage(
+            input_tokens=input_,
+            output_tokens=output,
+            cached_input_tokens=(
+                prompt.cached_tokens or self.cached_tokens or self.prompt_cache_hit_tokens or 0
+            ),
+            reasoning_tokens=reasoning,
+            cache_write_tokens=prompt.cache_write_tokens or 0,
+            audio_input_tokens=prompt.audio_tokens or 0,
+            audio_output_tokens=completion.audio_tokens or 0,
+            searches=self.num_search_queries or 0,
+            requests=1,
         )
-        if not all(0 <= count <= MAX_TOKENS for count in counts):
-            return None
-        return Usage(*counts)
+        counts = (
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_input_tokens,
+            usage.reasoning_tokens,
+            usage.cache_write_tokens,
+            usage.audio_input_tokens,
+            usage.audio_output_tokens,
+            usage.searches,
+        )
+        return usage if all(0 <= count <= MAX_TOKENS for count in counts) else None
 
 
 class _Answer(msgspec.Struct):

@@ -12,10 +12,11 @@ from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
 from prismd.kernel.tasks import finish
-from prismd.metering.prices import PricedModel, cost_of
+from prismd.metering.billing import bill
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission
+from prismd.routing.catalog import Target
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.store import requests
@@ -85,8 +86,8 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
     now_s = clock.monotonic_s()
     price = None
     if attempt is not None:
-        priced = PricedModel(attempt.provider.spec, attempt.model, attempt.provider.is_local)
-        price = snap.prices.facts(call.request.model, priced).price
+        target = Target(attempt.provider, attempt.model)
+        price = snap.facts(call.request.model, target, key.org_id).price
     first_byte_s = outcome.first_byte_s
     usage = outcome.usage or estimate_usage(call.request.peek, output_chars=outcome.output_chars)
     return CallRecord(
@@ -104,7 +105,7 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
         is_stream=call.request.is_stream,
         is_complete=outcome.is_complete,
         usage=usage,
-        cost_nano_usd=cost_of(price, usage) if price else None,
+        cost_nano_usd=bill(price, usage).cost_nano_usd if price else None,
         price_source=price.source if price else None,
         latency_ms=round((now_s - call.started_s) * 1000, 3),
         first_byte_ms=(

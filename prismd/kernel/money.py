@@ -1,4 +1,4 @@
-"""Money as integers. Prices are pico-dollars per token, amounts are nano-dollars; never a float.
+"""Money as integers. Prices are pico-dollars per unit, amounts are nano-dollars; never a float.
 
 1 pico-dollar per token is 1 micro-dollar per million tokens, so every public price is an integer.
 Reading and writing go through decimal text, so that nothing is lost between JSON and the ledger.
@@ -15,6 +15,7 @@ PicoUsd = NewType("PicoUsd", int)
 
 NANO_PER_USD = 1_000_000_000
 PICO_PER_NANO = 1_000
+PICO_PER_USD = NANO_PER_USD * PICO_PER_NANO
 MAX_USD = 10_000_000
 """The largest amount accepted from outside, in dollars."""
 
@@ -52,9 +53,10 @@ def format_usd(amount: NanoUsd) -> str:
     return f"{sign}{dollars}.{nano:09d}".rstrip("0")
 
 
-def format_per_million(price: PicoUsd) -> str:
-    """Write a price per token as plain decimal dollars per million tokens."""
-    return format_usd(NanoUsd(price * PICO_PER_NANO))
+def format_price(price: PicoUsd, per: int) -> str:
+    """Write what ``per`` units cost as plain decimal dollars, exactly."""
+    dollars, pico = divmod(price * per, PICO_PER_USD)
+    return f"{dollars}.{pico:012d}".rstrip("0").rstrip(".")
 
 
 def ceil_to_nano(cost: PicoUsd) -> NanoUsd:
@@ -62,8 +64,7 @@ def ceil_to_nano(cost: PicoUsd) -> NanoUsd:
     return NanoUsd(-(-cost // PICO_PER_NANO))
 
 
-def pico_per_token(usd_per_million_tokens: Decimal) -> PicoUsd:
-    """Turn a public price (dollars per million tokens) into pico-dollars per token, rounding up."""
-    exact = usd_per_million_tokens * 1_000_000
-    whole = int(exact)
-    return PicoUsd(whole if exact == whole else whole + 1)
+def pico_per_unit(usd: Decimal, per: int) -> PicoUsd:
+    """Turn a public price (dollars for ``per`` units) into pico-dollars per unit, rounding up."""
+    dollars, divisor = usd.as_integer_ratio()
+    return PicoUsd(-(-dollars * PICO_PER_USD // (divisor * per)))

@@ -1,18 +1,24 @@
-"""The price chain: config → the vendor's own table → genai-prices (offline data) → unknown.
+"""What a model costs: the chain of price sources, first match wins.
 
-``genai-prices`` takes about 0.3 s to import, so it is loaded on first use; ``warm`` does that in a
-thread right after start. Nothing here ever goes to the network.
+1. an override in the database: the org's own (``org``), then everybody's (``override``)
+2. ``cost_tracking.custom_pricing`` (``config``)
+3. the vendor's own table (``fake``)
+4. nothing, for a provider on loopback (``local``)
+5. the public price data (``genai-prices``), then our own small table (``gap-table``)
+
+Otherwise the price is unknown, which is not the same as nothing.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from prismd.kernel import clock
-from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano, pico_per_token
+from prismd.kernel.money import PicoUsd
+from prismd.metering.gap_prices import gap_price
+from prismd.metering.overrides import PriceOverrides
+from prismd.metering.public_prices import public_facts
 from prismd.providers.base import ProviderSpec
-from prismd.wire.common import Usage
-from prismd.wire.price import ModelFacts, Price, Rates
+from prismd.wire.price import PARTS, ModelFacts, Price, PriceOverride, Unit
 
 MAX_REMEMBERED = 4_096
 """Models whose facts are remembered at once."""
@@ -20,43 +26,50 @@ MAX_REMEMBERED = 4_096
 REMEMBERED_S = 1_800
 """Some vendors are cheaper at night: their hours begin on the hour or half past (UTC)."""
 
-_LOCAL = Price(Rates(PicoUsd(0), PicoUsd(0), PicoUsd(0)), source="local")
-
-
-def cost_of(price: Price, usage: Usage) -> NanoUsd:
-    """Return what a call costs, exact in pico-dollars and rounded up once."""
-    rates = price.rates
-    for above, tier in price.tiers:
-        if usage.input_tokens > above:
-            rates = tier
-    cached = min(usage.cached_input_tokens, usage.input_tokens)
-    exact = (
-        (usage.input_tokens - cached) * rates.input
-        + cached * rates.cached_input
-        + usage.output_tokens * rates.output
-    )
-    return ceil_to_nano(PicoUsd(exact))
+_IN_PARTS = frozenset(part for parts in PARTS.values() for part in parts)
+_LOCAL = Price({unit: PicoUsd(0) for unit in Unit if unit not in _IN_PARTS}, source="local")
 
 
 @dataclass(frozen=True, slots=True)
 class PricedModel:
-    """Which model to price: the vendor's table, the name there, and whether it is self-hosted."""
+    """Which model to price: who serves it, its name there, and whether it is self-hosted."""
 
+    provider_id: str
     spec: ProviderSpec
     model: str
     is_local: bool
 
 
 class PriceBook:
-    """Prices of one config. Answers are remembered until the clock's next half hour, at most."""
+    """Prices of one config. Public ones are remembered until the clock's next half hour, at most.
 
-    def __init__(self, overrides: Mapping[str, Price]) -> None:
-        self._overrides = dict(overrides)
+    The overrides are the process's, shared by all configurations: a change is in force at once.
+    """
+
+    def __init__(self, own: Mapping[str, Price], overrides: PriceOverrides) -> None:
+        self._own = dict(own)
+        self._overrides = overrides
         self._facts: dict[tuple[str, str, bool], ModelFacts] = {}
         self._period = 0
 
-    def facts(self, public_name: str, priced: PricedModel) -> ModelFacts:
-        """Return what is known of a model; the operator's own price wins."""
+    def facts(self, public_name: str, priced: PricedModel, org_id: str | None = None) -> ModelFacts:
+        """Return what is known of a model, for the calls of an org."""
+        known = self._known(priced)
+        found = self.override(public_name, priced, org_id)
+        if found is not None:
+            return ModelFacts(found[1], known.context_tokens)
+        own = self._own.get(public_name) or self._own.get(priced.model)
+        return ModelFacts(own, known.context_tokens) if own else known
+
+    def override(
+        self, public_name: str, priced: PricedModel, org_id: str | None = None
+    ) -> tuple[PriceOverride, Price] | None:
+        """Return the override that is in force for a model, if one is."""
+        return self._overrides.find(
+            (public_name, priced.model), provider_id=priced.provider_id, org_id=org_id
+        )
+
+    def _known(self, priced: PricedModel) -> ModelFacts:
         key = (priced.spec.type, priced.model, priced.is_local)
         period = clock.now_s() // REMEMBERED_S
         if period != self._period or len(self._facts) >= MAX_REMEMBERED:  # names may be a caller's
@@ -65,13 +78,7 @@ class PriceBook:
         known = self._facts.get(key)
         if known is None:
             known = self._facts[key] = _look_up(priced)
-        own = self._overrides.get(public_name) or self._overrides.get(priced.model)
-        return ModelFacts(own, known.context_tokens) if own else known
-
-
-def warm() -> None:
-    """Load the price data; call it in a thread."""
-    _public_facts("openai", "gpt-4o-mini")
+        return known
 
 
 def _look_up(priced: PricedModel) -> ModelFacts:
@@ -82,46 +89,7 @@ def _look_up(priced: PricedModel) -> ModelFacts:
         return ModelFacts(_LOCAL)
     if spec.prices_id is None:
         return ModelFacts()
-    return _public_facts(spec.prices_id, priced.model)
-
-
-def _public_facts(provider_id: str, model: str) -> ModelFacts:
-    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415  # 0.3 s, see above
-    from genai_prices.types import TieredPrices  # noqa: PLC0415
-
-    try:
-        _, info = get_snapshot().find_provider_model(model, None, provider_id, None)
-    except LookupError:
-        return ModelFacts()
-    prices = info.get_prices(clock.utc_now())
-
-    def rates(above: int) -> Rates | None:
-        def pick(price: Decimal | TieredPrices | None) -> Decimal | None:
-            if not isinstance(price, TieredPrices):
-                return price
-            fitting = [tier.price for tier in price.tiers if above >= tier.start]
-            return fitting[-1] if fitting and above else price.base
-
-        input_, output = pick(prices.input_mtok), pick(prices.output_mtok)
-        if input_ is None or output is None:
-            return None
-        cached = pick(prices.cache_read_mtok)
-        return Rates(
-            pico_per_token(input_),
-            pico_per_token(input_ if cached is None else cached),
-            pico_per_token(output),
-        )
-
-    base = rates(0)
-    if base is None:
-        return ModelFacts(None, info.context_window)
-    starts = sorted(
-        {
-            tier.start
-            for price in (prices.input_mtok, prices.output_mtok)
-            if isinstance(price, TieredPrices)
-            for tier in price.tiers
-        }
-    )
-    tiers = tuple((start, tier) for start in starts if (tier := rates(start)) is not None)
-    return ModelFacts(Price(base, "genai-prices", tiers), info.context_window)
+    public = public_facts(spec.prices_id, priced.model)
+    if public.price is not None:
+        return public
+    return ModelFacts(gap_price(spec.prices_id, priced.model), public.context_tokens)

@@ -61,6 +61,7 @@ def estimate_usage(peek: ChatPeek, *, output_chars: int) -> Usage:
     return Usage(
         input_tokens=estimate_messages(peek.messages, peek.tools or ()),
         output_tokens=estimate_chars(output_chars),
+        requests=1,
         is_estimated=True,
     )
 

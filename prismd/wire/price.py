@@ -1,28 +1,91 @@
-"""What a model costs, and how much fits into it."""
+"""What a model costs per unit, what a call cost line by line, and how much fits into a model.
 
+Prices are stored with open calls and overrides: ``Price`` is the same after ``msgspec.json``.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-from prismd.kernel.money import PicoUsd
+import msgspec
 
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Prices per token, in pico-dollars."""
-
-    input: PicoUsd
-    cached_input: PicoUsd
-    output: PicoUsd
+from prismd.kernel.money import NanoUsd, PicoUsd
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Unit(StrEnum):
+    """What can have a price; each is named like the count in ``Usage`` that it is billed by."""
+
+    INPUT = "input_tokens"
+    CACHED_INPUT = "cached_input_tokens"
+    CACHE_WRITE = "cache_write_tokens"
+    AUDIO_INPUT = "audio_input_tokens"
+    OUTPUT = "output_tokens"
+    REASONING = "reasoning_tokens"
+    AUDIO_OUTPUT = "audio_output_tokens"
+    IMAGE = "images"
+    PAGE = "pages"
+    CHARACTER = "characters"
+    AUDIO = "audio_ms"
+    VIDEO = "video_ms"
+    SEARCH = "searches"
+    REQUEST = "requests"
+
+
+PARTS: Mapping[Unit, tuple[Unit, ...]] = {
+    Unit.INPUT: (Unit.CACHED_INPUT, Unit.CACHE_WRITE, Unit.AUDIO_INPUT),
+    Unit.OUTPUT: (Unit.REASONING, Unit.AUDIO_OUTPUT),
+}
+"""Whole → its parts. A part without a rate of its own is billed as the rest of its whole."""
+
+PER: Mapping[Unit, int] = {Unit.AUDIO: 1_000, Unit.VIDEO: 1_000}
+"""How much of a unit its rate is for, where that is not 1.
+
+Time is counted in milliseconds and priced per second: public prices are per hour, minute or second,
+and per millisecond they would not be whole numbers of pico-dollars.
+"""
+
+Rates = Mapping[Unit, PicoUsd]
+"""Pico-dollars per unit (audio and video: per second). A unit that is absent has no price."""
+
+
+class Tier(msgspec.Struct, frozen=True):
+    """All rates of calls with more input tokens than ``above``."""
+
+    above: int
+    rates: Rates
+
+
+class Price(msgspec.Struct, frozen=True):
     """A model's rates; above a threshold of input tokens the whole call is billed at the tier's."""
 
     rates: Rates
     source: str
-    """``config``, ``genai-prices``, ``fake`` or ``local``."""
-    tiers: tuple[tuple[int, Rates], ...] = ()
-    """(input tokens above which it applies, rates), ascending."""
+    """``org``, ``override``, ``config``, ``fake``, ``genai-prices``, ``gap-table`` or ``local``."""
+    tiers: tuple[Tier, ...] = ()
+    """Ascending."""
+
+
+class PriceLine(msgspec.Struct, frozen=True):
+    """One line of a bill. Parts have lines of their own, and are not in the line of their whole."""
+
+    unit: Unit
+    quantity: int
+    price_pico_usd: PicoUsd
+    """Per unit; per second for ``audio_ms`` and ``video_ms``."""
+    amount_pico_usd: PicoUsd
+
+
+class Bill(msgspec.Struct, frozen=True):
+    """What one call cost."""
+
+    lines: tuple[PriceLine, ...]
+    cost_pico_usd: PicoUsd
+    """The exact sum of the lines."""
+    cost_nano_usd: NanoUsd
+    """The same, rounded up."""
+    source: str
+    unpriced: tuple[Unit, ...] = ()
+    """What was used and has no rate, so it is in no line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +94,18 @@ class ModelFacts:
 
     price: Price | None = None
     context_tokens: int | None = None
+
+
+class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
+    """A price that the operator has set, in place of the public one. Kept in the database."""
+
+    id: str
+    model: str
+    """As clients name the model, or as the vendor does."""
+    provider: str | None
+    """Provider id; None: whoever serves the model."""
+    org_id: str | None
+    """None: for everybody."""
+    rates: Rates
+    created_at_s: int
+    updated_at_s: int

@@ -11,20 +11,22 @@ Adding a wire shape: a request file and a shape file, and a branch in ``vendor.a
 
 from decimal import Decimal
 
-from prismd.kernel.money import pico_per_token
 from prismd.providers.base import AuthKind, ProviderSpec
 from prismd.providers.fake.models import MODELS
 from prismd.providers.fake.upstream import FakeUpstream
-from prismd.wire.price import ModelFacts, Price, Rates
+from prismd.wire.price import ModelFacts, Price
+from prismd.wire.rates import read_rates
 
 __all__ = ["CONTEXT_TOKENS", "MODELS", "RATES", "SPEC", "FakeUpstream"]
 
 CONTEXT_TOKENS = 128_000
 
-RATES = Rates(
-    input=pico_per_token(Decimal(1)),
-    cached_input=pico_per_token(Decimal("0.1")),
-    output=pico_per_token(Decimal(2)),
+RATES = read_rates(
+    {
+        "input_per_mtok": Decimal(1),
+        "cached_input_per_mtok": Decimal("0.1"),
+        "output_per_mtok": Decimal(2),
+    }
 )
 """The nominal price of every model, so that money moves on a laptop too: $1, $0.1, $2 per 1M."""
 

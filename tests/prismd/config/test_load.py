@@ -152,7 +152,7 @@ def problems(folder: Path, text: str) -> list[str]:
             "cost_tracking: {custom_pricing: {m: {input_per_mtok: 0.0000001, output_per_mtok: 1}}}",
             (
                 "prism.yaml:1:38 cost_tracking.custom_pricing.m.input_per_mtok must be plain "
-                "dollars per million tokens, such as 0.15, with at most 6 decimals"
+                "dollars per million, such as 0.15, with at most 6 decimals"
             ),
         ),
         (

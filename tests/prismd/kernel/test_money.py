@@ -10,10 +10,10 @@ from prismd.kernel.money import (
     NanoUsd,
     PicoUsd,
     ceil_to_nano,
-    format_per_million,
+    format_price,
     format_usd,
     parse_usd,
-    pico_per_token,
+    pico_per_unit,
 )
 
 
@@ -37,10 +37,27 @@ def test_amounts_are_written_plainly() -> None:
     assert format_usd(NanoUsd(20 * NANO_PER_USD)) == "20"
 
 
-def test_prices_are_dollars_per_million_tokens() -> None:
-    price = pico_per_token(Decimal("0.01875"))
-    assert price == 18_750
-    assert format_per_million(price) == "0.01875"
+@pytest.mark.parametrize(
+    ("usd", "per", "pico"),
+    [
+        ("0.01875", 1_000_000, 18_750),  # per million tokens
+        ("0.04", 1, 40_000_000_000),  # per image
+        ("0.000000000001", 1, 1),
+        ("0", 1, 0),
+        ("12345.6", 1_000_000, 12_345_600_000),
+    ],
+)
+def test_prices_are_whole_numbers_and_written_as_they_were_read(
+    usd: str, per: int, pico: int
+) -> None:
+    price = pico_per_unit(Decimal(usd), per)
+    assert price == pico
+    assert format_price(price, per) == usd
+
+
+def test_a_price_that_is_no_whole_number_is_rounded_up() -> None:
+    assert pico_per_unit(Decimal("0.111"), 3_600) == 30_833_334  # per hour, into seconds
+    assert pico_per_unit(Decimal("0.0000001"), 1_000_000) == 1
 
 
 @given(st.integers(0, 10**30))

@@ -1,96 +1,143 @@
-from decimal import Decimal
+from collections.abc import Mapping
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from prismd.kernel import clock
 from prismd.kernel.clock import parse_iso
 from prismd.kernel.money import PicoUsd
-from prismd.metering.prices import PriceBook, PricedModel, cost_of
+from prismd.metering.billing import bill
+from prismd.metering.overrides import PriceOverrides
+from prismd.metering.prices import PriceBook, PricedModel
 from prismd.providers.base import ProviderSpec
 from prismd.wire.common import Usage
-from prismd.wire.price import ModelFacts, Price, Rates
+from prismd.wire.price import ModelFacts, Price, PriceOverride, Rates, Unit
 
 
-def rates(a: int, b: int, c: int) -> Rates:
-    return Rates(PicoUsd(a), PicoUsd(b), PicoUsd(c))
+def tokens(input_: int, output: int) -> Rates:
+    return {Unit.INPUT: PicoUsd(input_), Unit.OUTPUT: PicoUsd(output)}
 
 
-def spec(prices_id: str | None = None, facts: ModelFacts | None = None) -> ProviderSpec:
-    return ProviderSpec(
+def priced(
+    model: str,
+    prices_id: str | None = None,
+    *,
+    facts: ModelFacts | None = None,
+    is_local: bool = False,
+) -> PricedModel:
+    spec = ProviderSpec(
         type="x", title="x", docs_url="x", base_url=None, prices_id=prices_id, facts=facts
     )
+    return PricedModel("here", spec, model, is_local)
 
 
-counts = st.integers(0, 10**7)
-
-
-@given(st.tuples(counts, counts, counts), st.tuples(counts, counts, counts))
-def test_cost_is_exact_and_rounded_up_once(
-    tokens: tuple[int, int, int], prices: tuple[int, int, int]
-) -> None:
-    (input_, cached, output), (a, b, c) = tokens, prices
-    usage = Usage(input_tokens=input_, cached_input_tokens=cached, output_tokens=output)
-    really_cached = min(cached, input_)
-    exact = Decimal((input_ - really_cached) * a + really_cached * b + output * c) / 1000
-    cost = cost_of(Price(rates(a, b, c), "config"), usage)
-    assert 0 <= Decimal(cost) - exact < 1
-
-
-def test_tiny_calls_are_never_free() -> None:
-    price = Price(rates(20_000, 20_000, 20_000), "config")
-    assert cost_of(price, Usage(input_tokens=20)) == 400
-    assert cost_of(Price(rates(1, 1, 1), "config"), Usage(input_tokens=1)) == 1
-
-
-def test_above_a_threshold_the_whole_call_is_billed_at_the_tier() -> None:
-    price = Price(rates(1000, 1000, 1000), "x", tiers=((200, rates(2000, 2000, 3000)),))
-    assert cost_of(price, Usage(input_tokens=200, output_tokens=10)) == 210
-    assert cost_of(price, Usage(input_tokens=201, output_tokens=10)) == 432
-
-
-def test_the_chain_config_then_vendor_then_local_then_public_then_unknown() -> None:
-    own = Price(rates(1, 1, 1), "config")
-    table = ModelFacts(Price(rates(2, 2, 2), "fake"), 128)
-    book = PriceBook({"mine": own, "gpt-4o": own})
-    assert book.facts("mine", PricedModel(spec(facts=table), "m", is_local=True)) == ModelFacts(
-        own, 128
+def override(
+    model: str, rate: int, *, provider: str | None = None, org_id: str | None = None
+) -> PriceOverride:
+    return PriceOverride(
+        id=f"prc_{model}_{provider}_{org_id}",
+        model=model,
+        provider=provider,
+        org_id=org_id,
+        rates=tokens(rate, rate),
+        created_at_s=0,
+        updated_at_s=0,
     )
-    assert book.facts("other", PricedModel(spec(facts=table), "m", is_local=True)) == table
-    local = PriceBook({}).facts("m", PricedModel(spec("openai"), "gpt-4o", is_local=True))
-    assert local.price is not None
-    assert local.price.source == "local"
-    assert cost_of(local.price, Usage(input_tokens=5)) == 0
-    assert PriceBook({}).facts("m", PricedModel(spec(), "gpt-4o", is_local=False)).price is None
-    unknown = PriceBook({}).facts("m", PricedModel(spec("openai"), "no-such", is_local=False))
-    assert unknown == ModelFacts()
 
 
-def test_public_prices_come_from_the_offline_data_with_context_and_tiers() -> None:
-    book = PriceBook({})
-    mini = book.facts("x", PricedModel(spec("openai"), "gpt-4o-mini", is_local=False))
-    assert mini.price is not None
-    assert (mini.price.source, mini.context_tokens) == ("genai-prices", 128_000)
-    assert mini.price.rates == rates(150_000, 75_000, 600_000)
-    pro = book.facts("x", PricedModel(spec("google"), "gemini-2.5-pro", is_local=False)).price
-    assert pro is not None
-    (above, tier), *_ = pro.tiers
-    assert above == 200_000
-    assert tier.input > pro.rates.input
+def book(
+    own: Mapping[str, Price] | None = None, overrides: PriceOverrides | None = None
+) -> PriceBook:
+    return PriceBook(own or {}, overrides or PriceOverrides())
+
+
+class TestChain:
+    def test_org_then_override_then_config_then_the_vendors_own(self) -> None:
+        everybodys, orgs = override("m", 2), override("m", 1, org_id="o")
+        overrides = PriceOverrides([everybodys, orgs])
+        prices = book({"m": Price(tokens(3, 3), "config")}, overrides)
+        model = priced("m", facts=ModelFacts(Price(tokens(4, 4), "fake"), 128), is_local=True)
+
+        def source(org_id: str | None = None) -> str | None:
+            facts = prices.facts("m", model, org_id)
+            assert facts.context_tokens == 128
+            return facts.price.source if facts.price else None
+
+        assert (source("o"), source("another"), source()) == ("org", "override", "override")
+        overrides.remove(orgs)
+        assert source("o") == "override"
+        overrides.remove(everybodys)
+        assert source("o") == "config"
+        assert prices.facts("other", priced("n", facts=model.spec.facts)) == model.spec.facts
+
+    def test_a_provider_on_loopback_costs_nothing_unless_an_override_says_so(self) -> None:
+        local = priced("gpt-4o", "openai", is_local=True)
+        price = book().facts("gpt-4o", local).price
+        assert price is not None
+        assert price.source == "local"
+        everything = bill(price, msgspec.convert({unit.value: 5 for unit in Unit}, Usage))
+        assert (everything.cost_pico_usd, everything.unpriced) == (0, ())
+        own = {"gpt-4o": Price(tokens(3, 3), "config")}
+        assert book(own).facts("gpt-4o", local).price == own["gpt-4o"]
+        set_here = PriceOverrides([override("gpt-4o", 2)])
+        price = book(own, set_here).facts("gpt-4o", local).price
+        assert price is not None
+        assert price.source == "override"
+
+    def test_public_data_then_our_own_table_then_unknown(self) -> None:
+        def source(model: str, vendor: str | None) -> str | None:
+            price = book().facts("x", priced(model, vendor)).price
+            return price.source if price else None
+
+        assert source("gpt-4o", "openai") == "genai-prices"
+        assert source("rerank-v3.5", "cohere") == "gap-table"
+        assert source("no-such", "openai") is None
+        assert source("gpt-4o", None) is None
+
+    def test_an_override_is_found_by_the_clients_name_and_by_the_vendors(self) -> None:
+        prices = book(overrides=PriceOverrides([override("public", 1), override("theirs", 2)]))
+
+        def rate(public_name: str, model: str) -> int | None:
+            price = prices.facts(public_name, priced(model)).price
+            return price.rates[Unit.INPUT] if price else None
+
+        assert rate("public", "theirs") == 1
+        assert rate("alias", "theirs") == 2
+        assert rate("alias", "m") is None
+
+    def test_the_narrower_override_wins(self) -> None:
+        overrides = PriceOverrides(
+            [
+                override("m", 1),
+                override("m", 2, provider="here"),
+                override("m", 3, org_id="o"),
+                override("m", 4, provider="elsewhere", org_id="o"),
+            ]
+        )
+        prices = book(overrides=overrides)
+
+        def rate(org_id: str | None) -> int | None:
+            price = prices.facts("m", priced("m"), org_id).price
+            return price.rates[Unit.INPUT] if price else None
+
+        assert rate(None) == 2
+        assert rate("another") == 2
+        assert rate("o") == 3
+        overrides.put(override("m", 5, provider="here", org_id="o"))
+        assert rate("o") == 5
 
 
 def test_a_price_by_the_hour_is_looked_up_again_when_its_hours_begin(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    book, deepseek = PriceBook({}), PricedModel(spec("deepseek"), "deepseek-chat", is_local=False)
+    prices, deepseek = book(), priced("deepseek-chat", "deepseek")
 
     def input_rate_at(moment: str) -> PicoUsd:
         at_s = parse_iso(moment)
         monkeypatch.setattr(clock, "wall_s", lambda: at_s)
-        price = book.facts("x", deepseek).price
+        price = prices.facts("x", deepseek).price
         assert price is not None
-        return price.rates.input
+        return price.rates[Unit.INPUT]
 
     day = input_rate_at("2025-06-02T16:29:59Z")
     night = input_rate_at("2025-06-02T16:30:00Z")

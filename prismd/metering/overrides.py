@@ -1,0 +1,65 @@
+"""The operator's own prices from the database, held in memory and in force at once.
+
+They live as long as the process: a reload of the configuration does not touch them. A call that is
+running keeps the price it began with.
+"""
+
+from collections.abc import Iterable
+
+from prismd.wire.price import Price, PriceOverride
+
+_Subject = tuple[str, str | None, str | None]
+"""Model, provider id, org id: there is one override of each."""
+
+
+class PriceOverrides:
+    """All overrides, by what they are for. Used from the event loop only."""
+
+    def __init__(self, overrides: Iterable[PriceOverride] = ()) -> None:
+        self._in_force: dict[_Subject, tuple[PriceOverride, Price]] = {}
+        for override in overrides:
+            self.put(override)
+
+    def put(self, override: PriceOverride) -> None:
+        """Add an override, or replace the one of the same subject."""
+        price = Price(override.rates, source="override" if override.org_id is None else "org")
+        self._in_force[_subject(override)] = (override, price)
+
+    def remove(self, override: PriceOverride) -> None:
+        """Take an override out."""
+        del self._in_force[_subject(override)]
+
+    def every(self) -> list[PriceOverride]:
+        """Return all of them, oldest first."""
+        return sorted((own for own, _ in self._in_force.values()), key=lambda own: own.id)
+
+    def by_id(self, override_id: str) -> PriceOverride | None:
+        """Return one, or None if it is not there."""
+        return next((own for own, _ in self._in_force.values() if own.id == override_id), None)
+
+    def of(self, model: str, provider: str | None, org_id: str | None) -> PriceOverride | None:
+        """Return the override of exactly this subject."""
+        found = self._in_force.get((model, provider, org_id))
+        return found[0] if found else None
+
+    def find(
+        self, names: Iterable[str], *, provider_id: str, org_id: str | None
+    ) -> tuple[PriceOverride, Price] | None:
+        """Return what is in force for a call.
+
+        The org's own before everybody's, then the provider's own before any provider's, then the
+        names in their order.
+        """
+        if not self._in_force:
+            return None
+        names = tuple(names)
+        for org in (None,) if org_id is None else (org_id, None):
+            for provider in (provider_id, None):
+                for name in names:
+                    if (found := self._in_force.get((name, provider, org))) is not None:
+                        return found
+        return None
+
+
+def _subject(override: PriceOverride) -> _Subject:
+    return (override.model, override.provider, override.org_id)
