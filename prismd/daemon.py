@@ -18,6 +18,8 @@ from watchfiles import awatch
 from prismd import __version__, app
 from prismd.config.load import LoadedConfig
 from prismd.discovery import discover_for_ever
+from prismd.flow.recover import recover
+from prismd.flow.settle import retry_unsettled
 from prismd.front.protocol import PrismHttpProtocol
 from prismd.gateway import Gateway
 from prismd.kernel import clock, logs
@@ -28,9 +30,12 @@ from prismd.metering import public_prices
 from prismd.metering.overrides import PriceOverrides
 from prismd.metering.tick import tick
 from prismd.policy.identity import KeyTable
+from prismd.policy.reserve import HOLD_S, Reserve
 from prismd.reload import reload
 from prismd.snapshot import build
+from prismd.store import budgets as budget_table
 from prismd.store import keys as key_table
+from prismd.store import ledger
 from prismd.store import prices as price_table
 from prismd.store import requests as request_table
 from prismd.store.datadir import DataDir
@@ -45,6 +50,10 @@ TICK_S = 1.0
 SETTLE_S = 5.0
 """How long calls that were cut at the end may take to settle."""
 SAVE_USE_S = 5.0
+CHECKPOINT_S = 2.0
+RETRY_S = 1.0
+WINDOWS_KEPT_S = 63 * 86_400
+"""Windows of budgets that are loaded: this month's and the one before."""
 PRUNE_S = 3_600.0
 TRACES_KEPT_S = 7 * 86_400.0
 BACKLOG = 2_048
@@ -91,11 +100,19 @@ async def _gateway(
         overrides=overrides,
         own_admin_token=data_dir.admin_token(),
     )
+    await recover(stores.state)
+    reserve = Reserve()
+    reserve.load(
+        await ledger.credit_balances(stores.state),
+        await budget_table.load(stores.state),
+        await budget_table.load_windows(stores.state, since_s=clock.now_s() - WINDOWS_KEPT_S),
+    )
     return Gateway(
         data_dir=data_dir,
         stores=stores,
         pepper=await load_or_make_pepper(stores.state, data_dir.master_key()),
         outbound=outbound,
+        reserve=reserve,
         keys=KeyTable(await key_table.load_all(stores.state)),
         price_overrides=overrides,
         snapshot=snapshot,
@@ -183,6 +200,8 @@ def _start_background(gateway: Gateway) -> None:
     spawn = gateway.tasks.spawn
     spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
+    spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
+    spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
     spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune-traces")
     spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(), name="warm-prices")
@@ -195,6 +214,19 @@ async def _tick(gateway: Gateway) -> None:
         uptime_s = clock.wall_s() - gateway.started_at_s
         body = tick(gateway.recorder, running=gateway.limiter.running(), uptime_s=uptime_s)
         gateway.bus.publish("tick", body)
+
+
+async def _checkpoint(gateway: Gateway) -> None:
+    """Write down how far the running streams are: what a crash would be charged for."""
+    tokens = {request_id: stream.output_tokens for request_id, stream in gateway.streams.items()}
+    if not tokens:
+        return
+    expires_at_s = clock.wall_s() + HOLD_S
+
+    def write(tx: Tx) -> None:
+        ledger.checkpoint(tx, tokens, expires_at_s=expires_at_s)
+
+    await gateway.stores.state.write(write)
 
 
 async def _prune(gateway: Gateway) -> None:

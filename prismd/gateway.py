@@ -7,6 +7,7 @@ old and new. Counters, windows, health and connections live in ``Gateway``: a re
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from prismd.config.load import LoadedConfig
 from prismd.config.model import Config
@@ -18,6 +19,7 @@ from prismd.metering.overrides import PriceOverrides
 from prismd.metering.recorder import Recorder
 from prismd.policy.identity import KeyTable
 from prismd.policy.ratelimit import RateLimiter
+from prismd.policy.reserve import Reserve
 from prismd.routing.catalog import Provider
 from prismd.routing.health import HealthBook
 from prismd.snapshot import Snapshot
@@ -26,6 +28,10 @@ from prismd.store.audit import AuditLog
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.stores import Stores
+from prismd.wire.ledger import Hold
+from prismd.wire.usage import CallRecord
+
+MAX_DRAINS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,23 @@ class ConfigFault:
 
     at_s: float
     problems: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A call that is over, and whose end could not be written down yet."""
+
+    record: CallRecord
+    hold: Hold
+
+
+class Progress(Protocol):
+    """A running stream, as far as a checkpoint looks at it."""
+
+    @property
+    def output_tokens(self) -> int:
+        """What has been generated so far, as estimated."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +74,8 @@ class Gateway:
     """The configuration of the start: what listens now was made from it."""
     read_config: Callable[[], LoadedConfig]
     """Reads the configuration afresh, with the flags and variables of this process."""
+    reserve: Reserve
+    """Credits and budgets."""
     audit: AuditLog = field(init=False)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     health: HealthBook = field(default_factory=HealthBook)
@@ -67,6 +92,12 @@ class Gateway:
     last_config_error: ConfigFault | None = None
     needs_restart: list[str] = field(default_factory=list)
     """Configuration names that have changed but need a restart."""
+    unsettled: list[Unsettled] = field(default_factory=list)
+    """Settlements that the disk refused; tried again until they are written."""
+    drains: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_DRAINS))
+    """Answers that are read to their end although the client has left."""
+    streams: dict[str, Progress] = field(default_factory=dict)
+    """Running streams, by request id."""
     last_used_s: dict[str, float] = field(default_factory=dict)
     """Key id → wall time of its last call in this process."""
     _unsaved_use: dict[str, int] = field(default_factory=dict)

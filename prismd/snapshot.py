@@ -77,6 +77,20 @@ class Snapshot:
         """Whether the next target is tried when one does not answer in time."""
         return self.config.routing.failover.enabled and self.config.routing.failover.on_timeout
 
+    @property
+    def default_max_tokens(self) -> int:
+        """What is sent as ``max_tokens`` where a hold needs one and the caller gave none."""
+        return self.config.cost_tracking.default_max_tokens
+
+    def needs_price(self, *, is_paid_ahead: bool) -> bool:
+        """Say whether a call of a model without a price is refused."""
+        rule = self.config.cost_tracking.unknown_models
+        return rule == "deny" or (rule == "deny_managed" and is_paid_ahead)
+
+    def is_drained(self, provider_id: str) -> bool:
+        """Say whether answers are read to their end although the client has left."""
+        return self.config.providers[provider_id].on_disconnect == "drain"
+
     def failover_covers(self, error: UpstreamError) -> bool:
         """Say whether the next target is tried after this failure."""
         failover = self.config.routing.failover

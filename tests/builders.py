@@ -23,15 +23,22 @@ def make_key(**changes: object) -> KeyRecord:
     return replace(_KEY, **changes)  # type: ignore[arg-type]
 
 
-def make_call(key: KeyRecord | None = None, *, ip: str = "127.0.0.1", **fields: object) -> Call:
+def make_call(
+    key: KeyRecord | None = None,
+    *,
+    ip: str = "127.0.0.1",
+    request_id: str = "req_1",
+    **fields: object,
+) -> Call:
     """Return a chat call that arrived at monotonic time 0."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], **fields}
     return Call(
-        id="req_1",
+        id=request_id,
         op=Op.CHAT,
         dialect=DialectName.OPENAI,
         caller=Caller(key or make_key(), ip),
         request=parse_chat(json.dumps(body).encode()),
+        tags={},
         headers={},
         started_s=0.0,
         timeout_s=None,

@@ -133,5 +133,9 @@ class ProviderConfig(Section):
     headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_check_headers)] = {}
     """Further headers of each call: text, or a reference to a secret."""
 
+    on_disconnect: Literal["cancel", "drain"] = "cancel"
+    """When a client leaves: cancel cuts the answer and estimates what it cost; drain reads it to
+    its end in the background (30 s at most, 32 at once) to learn what the vendor bills."""
+
     default_timeout: Duration | None = None
     """In place of server.default_request_timeout, for this provider."""

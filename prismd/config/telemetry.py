@@ -1,13 +1,12 @@
 """The sections ``logging`` and ``cost_tracking``: what is written down of a call."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from prismd.config.section import Section
-from prismd.config.values import Name, Switch, UsdPerMillion, UsdPerUnit, only_true
+from prismd.config.values import Name, Switch, UsdPerMillion, UsdPerUnit, Whole, only_true
 from prismd.wire.price import Rates
 from prismd.wire.rates import read_rates
 
@@ -20,14 +19,6 @@ class LoggingConfig(Section):
 
     format: Literal["json", "text"] = "json"
     """One JSON object per line, or a line for people."""
-
-
-class UnknownModels(StrEnum):
-    """What becomes of calls of models without a price."""
-
-    DENY_MANAGED = "deny_managed"
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 class ModelPricing(Section):
@@ -101,7 +92,11 @@ class CostTrackingConfig(Section):
     custom_pricing: Mapping[Name, ModelPricing] = {}
     """Model → your own price, in place of the public one."""
 
-    unknown_models: UnknownModels = UnknownModels.DENY_MANAGED
+    unknown_models: Literal["deny_managed", "deny", "allow"] = "deny_managed"
     """Calls of models without a price: `deny_managed` refuses those of managed keys and of hard
     budgets (neither can be enforced without a price), `deny` refuses all, `allow` serves all;
     what is served is not billed, and counted as unpriced."""
+
+    default_max_tokens: Annotated[Whole, Field(ge=1, le=1_000_000)] = 16_384
+    """What is sent as max_tokens when a caller gave none and the call is paid ahead (a managed key,
+    or a hard budget): as much is held for it."""

@@ -192,16 +192,31 @@ def _name_in(raw: msgspec.Raw) -> str:
     return name
 
 
-def chat_call(request: ChatRequest, *, path: str, model: str) -> HttpCall:
+def chat_call(
+    request: ChatRequest,
+    *,
+    path: str,
+    model: str,
+    output_limit: tuple[str, int] | None = None,
+) -> HttpCall:
     """Build the vendor's request: the client's fields, with the vendor's model name.
 
     A stream always asks for its usage; the decoder takes it out again if the client did not.
+
+    Args:
+        request: What the client asks for.
+        path: Below the vendor's base URL.
+        model: The vendor's name of the model.
+        output_limit: A field and its value that limit the answer, where the client gave none.
 
     Raises:
         InvalidRequest: ``stream_options`` cannot be read.
     """
     fields = dict(request.fields)
     fields["model"] = msgspec.Raw(jsonio.encode(model))
+    if output_limit is not None:
+        name, tokens = output_limit
+        fields[name] = msgspec.Raw(str(tokens).encode())
     if request.is_stream and not request.wants_usage:
         asked = request.peek.stream_options is not None
         options = _stream_options(fields["stream_options"]) if asked else {}

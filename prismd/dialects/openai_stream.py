@@ -4,14 +4,14 @@ Invariant: what is relayed are the vendor's own bytes, event by event. When the 
 for usage, two things that asking for it adds are taken out again: the usage chunk, ``usage: null``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from prismd.dialects.openai import ABSENT, is_null, usage_of
 from prismd.dialects.openai_error import read_embedded_error
 from prismd.kernel.errors import UpstreamError
-from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
+from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow, encode
 from prismd.wire.common import Usage
 
 _NULL_USAGE = b',"usage":null'
@@ -46,8 +46,10 @@ class OpenAIStream:
         "_is_finished",
         "_provider",
         "_sse",
+        "annotate",
         "is_done",
         "output_chars",
+        "output_deltas",
         "usage",
     )
 
@@ -56,6 +58,10 @@ class OpenAIStream:
         self.is_done = False
         self.output_chars = 0
         """Characters generated so far, for an estimate when the vendor gives no usage."""
+        self.output_deltas = 0
+        """Pieces that they came in: a vendor sends a token or more at a time."""
+        self.annotate: Callable[[Usage], bytes] | None = None
+        """Returns a JSON object to put into the usage chunk as its member ``prism``."""
         self._hides_usage = not wants_usage
         self._is_finished: dict[int | None, bool] = {}
         """Choice → whether its finish_reason has come."""
@@ -113,14 +119,23 @@ class OpenAIStream:
                 self._count(choice.delta)
         if not is_null(seen.usage):
             self.usage = usage_of(seen.usage)
-            if self._hides_usage and not seen.choices:
-                return b""
+            if not seen.choices:
+                return b"" if self._hides_usage else self._annotated(event)
         return event.raw.replace(_NULL_USAGE, b"") if self._hides_usage else event.raw
 
+    def _annotated(self, event: SseEvent) -> bytes:
+        if self.annotate is None or self.usage is None:
+            return event.raw
+        data = (event.data or b"").replace(b"\n", b" ").rstrip()
+        return encode(data.removesuffix(b"}") + b',"prism":' + self.annotate(self.usage) + b"}")
+
     def _count(self, delta: _Delta) -> None:
-        self.output_chars += len(delta.content or "") + len(delta.reasoning_content or "")
+        chars = len(delta.content or "") + len(delta.reasoning_content or "")
         for call in delta.tool_calls or ():
-            self.output_chars += len(bytes(call))
+            chars += len(bytes(call))
+        if chars:
+            self.output_chars += chars
+            self.output_deltas += 1
 
     def _broken(self, what: str) -> UpstreamError:
         return UpstreamError(

@@ -14,6 +14,9 @@ from prismd.kernel.tasks import TaskSet
 T = TypeVar("T")
 
 MAX_TIMEOUT_MS = 3_600_000
+MAX_TAGS = 16
+MAX_TAG_NAME_CHARS = 64
+MAX_TAG_VALUE_CHARS = 256
 BODY_GRACE_S = 30.0
 """How long a body may take before its rate counts: a phone may lose its network for a while."""
 MIN_BODY_BYTES_PER_S = 4_096
@@ -147,3 +150,26 @@ def timeout_of(headers: Mapping[str, str]) -> float | None:
         msg = f"x-prism-request-timeout is a number of milliseconds from 1 to {MAX_TIMEOUT_MS}."
         raise InvalidRequest(msg, code="invalid_header", param="x-prism-request-timeout")
     return int(text) / 1000
+
+
+def tags_of(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of a call: those of ``x-prism-tags`` (``name=value,…``), then the key's.
+
+    Raises:
+        InvalidRequest: the header cannot be read, or holds too many or too long labels.
+    """
+    text = headers.get("x-prism-tags")
+    if text is None:
+        return dict(own)
+    tags: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        is_short = len(name) <= MAX_TAG_NAME_CHARS and len(value) <= MAX_TAG_VALUE_CHARS
+        if not (name and equals and value and is_short) or len(tags) >= MAX_TAGS:
+            msg = (
+                f"x-prism-tags is name=value,name=value: at most {MAX_TAGS} labels, names up to "
+                f"{MAX_TAG_NAME_CHARS} and values up to {MAX_TAG_VALUE_CHARS} characters."
+            )
+            raise InvalidRequest(msg, code="invalid_header", param="x-prism-tags")
+        tags[name] = value
+    return tags | dict(own)

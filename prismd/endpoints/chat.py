@@ -11,6 +11,7 @@ from prismd.endpoints.asgi import (
     prism_headers,
     read_body,
     send_reply,
+    tags_of,
     timeout_of,
     while_connected,
 )
@@ -48,6 +49,7 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             dialect=DialectName.OPENAI,
             caller=caller,
             request=parse_chat(body),
+            tags=tags_of(headers, caller.key.metadata),
             headers=headers,
             started_s=clock.monotonic_s(),
             timeout_s=timeout_of(headers),

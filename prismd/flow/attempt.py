@@ -17,6 +17,7 @@ from itertools import chain, islice
 from prismd.dialects.openai import chat_call, read_usage
 from prismd.dialects.openai_error import read_error
 from prismd.dialects.openai_stream import OpenAIStream
+from prismd.flow.reserve import Reservation
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
@@ -57,14 +58,15 @@ class Begun:
 
 
 async def attempt(
-    gateway: Gateway, snap: Snapshot, call: Call, planned: tuple[Attempt, ...], trace: Trace
+    gateway: Gateway, snap: Snapshot, call: Call, reservation: Reservation, trace: Trace
 ) -> Whole | Begun:
-    """Return the first answer.
+    """Return the first answer of the attempts that were reserved.
 
     Raises:
         UpstreamError: the last target's failure, or the caller's own mistake as the vendor saw it.
         NoTarget: several targets were tried and none was available.
     """
+    planned = reservation.attempts
     allowed_s = snap.timeout_s(call.request.model, planned[0].provider.id)
     is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
     deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
@@ -76,7 +78,7 @@ async def attempt(
         if share_s <= 0:
             break
         try:
-            answer = await _send_within(share_s, call, target)
+            answer = await _send_within(share_s, call, target, reservation.output_limit)
         except UpstreamError as error:
             trace.attempt(
                 target.provider.id, target.model, status=error.upstream_status, outcome=error.code
@@ -99,19 +101,24 @@ async def attempt(
     raise _exhausted(planned[: len(trace.attempts)], last) from last
 
 
-async def _send_within(share_s: float, call: Call, target: Attempt) -> Whole | Begun:
+async def _send_within(
+    share_s: float, call: Call, target: Attempt, output_limit: int | None
+) -> Whole | Begun:
     try:
         async with asyncio.timeout(share_s):
-            return await _send(call, target)
+            return await _send(call, target, output_limit)
     except TimeoutError:
         waited = f"{share_s:.1f} s" if share_s >= 1 else f"{math.ceil(share_s * 1000)} ms"
         msg = f"Provider '{target.provider.id}' did not answer within {waited}."
         raise UpstreamTimeout(msg, provider=target.provider.id) from None
 
 
-async def _send(call: Call, target: Attempt) -> Whole | Begun:
+async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole | Begun:
     provider = target.provider
-    request = chat_call(call.request, path=target.endpoint.path, model=target.model)
+    limit = None if output_limit is None else (provider.output_limit_field, output_limit)
+    request = chat_call(
+        call.request, path=target.endpoint.path, model=target.model, output_limit=limit
+    )
     if provider.is_local:
         fake = tuple(item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS))
         request = replace(request, headers=(("x-request-id", call.id), *fake))
@@ -140,7 +147,7 @@ async def _begin(call: Call, target: Attempt, response: UpstreamResponse) -> Beg
         read_usage(await response.read(), provider=provider_id)
         msg = f"Provider '{provider_id}' answered a stream request without a stream."
         raise UpstreamError(msg, provider=provider_id, code="invalid_upstream_response")
-    decoder = OpenAIStream(provider=provider_id, wants_usage=call.request.wants_usage)
+    decoder = OpenAIStream(provider=provider_id, wants_usage=call.wants_usage)
     chunks = response.chunks()
     while True:
         events = await next_events(chunks, decoder)

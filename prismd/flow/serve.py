@@ -5,22 +5,29 @@ does with a call, read this function from top to bottom.
 """
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
-from prismd.flow.attempt import Whole, attempt
+from prismd.flow.attempt import Begun, Whole, attempt
+from prismd.flow.drain import Drain, Outlived, outlive
 from prismd.flow.reply import Reply
+from prismd.flow.reserve import Reservation, reserve
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
-from prismd.flow.stream import Relay
+from prismd.flow.stream import Relay, Settle, hold_durably
 from prismd.gateway import Gateway
-from prismd.kernel import clock
+from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import Internal, PrismError, UpstreamError
 from prismd.kernel.money import NanoUsd, format_usd
+from prismd.metering.billing import bill
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
 from prismd.routing.plan import Attempt, plan
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
+from prismd.wire.common import Usage
+from prismd.wire.ledger import credit_account
 from prismd.wire.usage import CallRecord
 
 _FAULT = "The gateway failed to handle this call."
@@ -32,12 +39,25 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     stage      produces            may end the call with
     permit     admission           403 permission_denied, 429 rate_limit_exceeded
     plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
+    reserve    hold                402 credits, 429 budget or tokens per minute, 403 no price
     attempt    answer (or stream)  502 / 503 / 504, or the vendor's own refusal
     settle     the call's record   never; exactly once, also when the client leaves
     """
     trace = Trace(call.started_s)
     admission: Admission | None = None
-    attempts: tuple[Attempt, ...] = ()
+    reservation: Reservation | None = None
+
+    async def close(outcome: Outcome) -> CallRecord:
+        return await settle(
+            gateway,
+            snap,
+            call,
+            outcome,
+            trace=trace,
+            admission=admission,
+            reservation=reservation,
+        )
+
     try:
         admission = permit(call, gateway.limiter)
         trace.stage("permit", key_id=call.caller.key.id, ip=call.caller.ip, **admission.headers)
@@ -50,23 +70,45 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         )
         trace.stage("plan", targets=[f"{step.provider.id}/{step.model}" for step in attempts])
 
-        answer = await attempt(gateway, snap, call, attempts, trace)
+        reservation = reserve(gateway, snap, call, attempts)
+        trace.stage("reserve", **_held(reservation))
+
+        drain = _drain_for(gateway, snap, reservation)
+        work = attempt(gateway, snap, call, reservation, trace)
+        relay = partial(
+            Relay,
+            call,
+            idle_timeout_s=snap.stream_idle_timeout_s,
+            settle=close,
+            drain=drain,
+        )
+        if drain is not None and drain.has_room:
+            after = partial(_close_late, reservation, relay, close)
+            answer = await outlive(work, drain, after=after)
+        else:
+            answer = await work
         trace.stage("attempt", provider=answer.attempt.provider.id)
+        if isinstance(answer, Begun):
+            await hold_durably(gateway, reservation, answer)
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
-        outcome = Outcome.failed(error, _last_tried(attempts, trace))
+        outcome = Outcome.failed(error, _last_tried(reservation, trace))
         trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
-        await settle(gateway, snap, call, outcome, trace=trace, admission=admission)
+        await close(outcome)
         error.headers |= _error_headers(error, trace, admission)
         raise
+    except Outlived:
+        raise  # it is closed when its answer is here
     except asyncio.CancelledError:
-        tried = _last_tried(attempts, trace)
-        left = Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried)
-        await settle(gateway, snap, call, left, trace=trace, admission=admission)
+        tried = _last_tried(reservation, trace)
+        # The provider had the prompt, and may have gone on: what it did is estimated.
+        used = Usage() if tried is None else None
+        await close(
+            Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried, usage=used)
+        )
         raise
 
-    close = partial(settle, gateway, snap, call, trace=trace, admission=admission)
     headers = admission.headers | _answer_headers(answer.attempt, trace)
     if isinstance(answer, Whole):
         record = await close(
@@ -78,14 +120,56 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
                 first_byte_s=answer.first_byte_s,
             )
         )
-        return Reply(headers | _cost_headers(record), body=answer.body)
+        return Reply(headers | _cost_headers(gateway, record), body=answer.body)
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
-    relay = Relay(call, answer, idle_timeout_s=snap.stream_idle_timeout_s, settle=close)
-    return Reply(headers, stream=relay)
+    answer.decoder.annotate = partial(_metadata, gateway, call, reservation, answer)
+    stream = gateway.streams[call.id] = relay(answer)
+    return Reply(headers, stream=stream)
 
 
-def _last_tried(attempts: tuple[Attempt, ...], trace: Trace) -> Attempt | None:
-    return attempts[len(trace.attempts) - 1] if trace.attempts else None
+def _drain_for(gateway: Gateway, snap: Snapshot, reservation: Reservation) -> Drain | None:
+    """Return where the answer is read on if the client leaves; None if it is cut then."""
+    is_drained = any(snap.is_drained(step.provider.id) for step in reservation.attempts)
+    return Drain(gateway.tasks, gateway.drains) if is_drained else None
+
+
+async def _close_late(
+    reservation: Reservation,
+    relay: Callable[[Begun], Relay],
+    close: Settle,
+    answering: asyncio.Future[Whole | Begun],
+) -> None:
+    """Close a call whose client had left before its provider answered."""
+    left = Outcome(
+        status=CLIENT_CLOSED,
+        error_code="client_closed",
+        attempt=reservation.attempts[0],
+        usage=None,
+    )
+    if answering.cancelled():  # it took too long
+        await close(left)
+    elif (error := answering.exception()) is not None:
+        known = error if isinstance(error, PrismError) else Internal(_FAULT)
+        await close(Outcome.failed(known, reservation.attempts[-1]))
+    elif isinstance(answer := answering.result(), Begun):
+        await relay(answer).aclose()
+    else:
+        used = replace(left, attempt=answer.attempt, usage=answer.usage)
+        await close(replace(used, output_chars=len(answer.body)))
+
+
+def _last_tried(reservation: Reservation | None, trace: Trace) -> Attempt | None:
+    if reservation is None or not trace.attempts:
+        return None
+    return reservation.attempts[len(trace.attempts) - 1]
+
+
+def _held(reservation: Reservation) -> dict[str, object]:
+    return {
+        "hold_nano_usd": reservation.hold.amount_nano_usd,
+        "budgets": [window.budget_id for window in reservation.hold.windows],
+        "output_limit": reservation.output_limit,
+    }
 
 
 def _own_words(error: PrismError) -> str | None:
@@ -102,11 +186,29 @@ def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
     }
 
 
-def _cost_headers(record: CallRecord) -> dict[str, str]:
+def _cost_headers(gateway: Gateway, record: CallRecord) -> dict[str, str]:
     headers = {"x-prism-latency-ms": f"{record.latency_ms:.1f}"}
     if record.cost_nano_usd is not None:
         headers["x-prism-cost"] = format_usd(NanoUsd(record.cost_nano_usd))
+    if record.account == credit_account(record.key_id):
+        left = gateway.reserve.credits(record.key_id).posted
+        headers["x-prism-credits-remaining"] = format_usd(NanoUsd(left))
     return headers
+
+
+def _metadata(
+    gateway: Gateway, call: Call, reservation: Reservation, answer: Begun, usage: Usage
+) -> bytes:
+    """Say in the usage chunk of a stream what headers say of a whole answer."""
+    found: dict[str, object] = {"request_id": call.id}
+    price = reservation.price_of(answer.attempt)
+    cost = bill(price, usage).cost_nano_usd if price is not None else None
+    if cost is not None:
+        found |= {"cost": jsonio.Usd(cost), "cost_nano_usd": cost}
+    if reservation.hold.is_prepaid:
+        left = gateway.reserve.credits(call.caller.key.id).posted - (cost or 0)
+        found |= {"credits_remaining": jsonio.Usd(left), "credits_remaining_nano_usd": left}
+    return jsonio.encode(found)
 
 
 def _error_headers(error: PrismError, trace: Trace, admission: Admission | None) -> dict[str, str]:

@@ -1,14 +1,17 @@
-"""The last stage: once per call, write down what happened and give back what was taken.
+"""The last stage: once per call, charge it, write down what happened, give back what was taken.
 
-Order: the usage row is durable first; then the slot is given back, and counters, health, trace
-and events hear of it. A call that reached no provider leaves a trace, but no usage row: refusals
-must not be able to fill the ledger.
+Order: usage row, charge and end of the hold are durable in one transaction first; then the slot is
+given back, and counters, health, trace and events hear of it. A call that reached no provider
+leaves a trace, but no usage row: refusals must not be able to fill the ledger. A settlement that
+the disk refuses is kept and tried again until it is written; a restart would find its hold.
 """
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
-from prismd.gateway import Gateway
+from prismd.flow.reserve import Reservation
+from prismd.gateway import Gateway, Unsettled
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
 from prismd.kernel.tasks import finish
@@ -16,15 +19,14 @@ from prismd.metering.billing import bill
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission
-from prismd.routing.catalog import Target
+from prismd.policy.reserve import BudgetAlert
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
-from prismd.store import requests
-from prismd.store import usage as usage_table
+from prismd.store import ledger, requests
 from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
-from prismd.wire.usage import CallRecord
+from prismd.wire.usage import CallRecord, UsageSource
 
 log = logging.getLogger("prism.settle")
 
@@ -44,6 +46,8 @@ class Outcome:
     """None when the provider did not say: it is estimated."""
     output_chars: int = 0
     """Length of the answer, for the estimate."""
+    output_deltas: int = 0
+    """Pieces that it came in, each a token at least."""
     is_complete: bool = False
     first_byte_s: float | None = None
     """Monotonic time of the first byte from the provider."""
@@ -62,17 +66,19 @@ async def settle(
     *,
     trace: Trace,
     admission: Admission | None,
+    reservation: Reservation | None,
 ) -> CallRecord:
-    """Close a call. Runs to its end even if the caller is cancelled meanwhile."""
+    """Close a call. Runs to its end even if the caller is cancelled meanwhile.
+
+    Raises:
+        Overloaded: it cannot be written now; it will be as soon as it can.
+    """
+    gateway.streams.pop(call.id, None)
     try:
-        record = _record(snap, call, outcome, trace)
-
-        def write(tx: Tx) -> None:
-            usage_table.insert(tx, record)
-
+        record = _record(call, outcome, trace, reservation)
         try:
-            if outcome.attempt is not None:
-                await finish(gateway.stores.state.write(write))
+            if reservation is not None:
+                await _close(gateway, record, reservation)
         finally:
             _tell(gateway, snap, record, trace)
     finally:
@@ -81,15 +87,91 @@ async def settle(
     return record
 
 
-def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallRecord:
+async def _close(gateway: Gateway, record: CallRecord, reservation: Reservation) -> None:
+    if reservation.tokens is not None:
+        reservation.tokens.correct(record.usage.input_tokens + record.usage.output_tokens)
+    unsettled = Unsettled(record, reservation.hold)
+    gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
+    try:
+        written = _write(gateway, unsettled)
+    except Overloaded:
+        gateway.unsettled.append(unsettled)
+        raise
+    await finish(written)
+
+
+def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
+    """Queue a settlement; what is in memory follows when it is durable, whoever waits for it."""
+    record, hold = unsettled.record, unsettled.hold
+
+    def write(tx: Tx) -> None:
+        if record.provider is None:
+            ledger.release(tx, hold)
+        else:
+            ledger.settle(tx, record, hold)
+
+    def follow(written: asyncio.Future[None]) -> None:
+        if written.cancelled() or (error := written.exception()) is not None:
+            gateway.unsettled.append(unsettled)
+            log.error("the settlement of %s is not written yet: %s", record.request_id, error)
+            return
+        for alert in gateway.reserve.settle(hold, record.cost_nano_usd or 0):
+            _warn(gateway, alert)
+        if (record.cost_nano_usd or 0) > hold.amount_nano_usd and any(
+            (hold.is_prepaid, *(limit is not None for limit in hold.limits))
+        ):
+            gateway.recorder.overruns += 1
+
+    written = gateway.stores.state.write(write)
+    written.add_done_callback(follow)
+    return written
+
+
+async def retry_unsettled(gateway: Gateway) -> None:
+    """Write the settlements that the disk refused; called again and again."""
+    waiting, gateway.unsettled = gateway.unsettled, []
+    for position, unsettled in enumerate(waiting):
+        try:
+            await _write(gateway, unsettled)  # a failure puts it back
+        except Overloaded:
+            known = {id(one) for one in gateway.unsettled}
+            gateway.unsettled += [one for one in waiting[position:] if id(one) not in known]
+            return
+
+
+def _warn(gateway: Gateway, alert: BudgetAlert) -> None:
+    budget = alert.budget
+    gateway.bus.publish(
+        "budget",
+        {
+            "action": "exceeded" if alert.percent >= 100 else "warning",  # noqa: PLR2004
+            "budget_id": budget.id,
+            "scope": budget.scope,
+            "subject": budget.subject,
+            "window": budget.window,
+            "percent": alert.percent,
+            "limit_nano_usd": budget.limit_nano_usd,
+            "spent_nano_usd": alert.spent_nano_usd,
+        },
+    )
+    log.warning(
+        "the %s budget of %s %r has reached %d %% of its limit",
+        budget.window,
+        budget.scope,
+        budget.subject,
+        alert.percent,
+    )
+
+
+def _record(
+    call: Call, outcome: Outcome, trace: Trace, reservation: Reservation | None
+) -> CallRecord:
     key, attempt = call.caller.key, outcome.attempt
     now_s = clock.monotonic_s()
-    price = None
-    if attempt is not None:
-        target = Target(attempt.provider, attempt.model)
-        price = snap.facts(call.request.model, target, key.org_id).price
     first_byte_s = outcome.first_byte_s
-    usage = outcome.usage or estimate_usage(call.request.peek, output_chars=outcome.output_chars)
+    usage = outcome.usage or _estimate(call, outcome, reservation)
+    price = reservation.price_of(attempt) if reservation and attempt else None
+    cost = bill(price, usage) if price is not None else None
     return CallRecord(
         request_id=call.id,
         ts_s=clock.wall_s(),
@@ -105,14 +187,29 @@ def _record(snap: Snapshot, call: Call, outcome: Outcome, trace: Trace) -> CallR
         is_stream=call.request.is_stream,
         is_complete=outcome.is_complete,
         usage=usage,
-        cost_nano_usd=bill(price, usage).cost_nano_usd if price else None,
-        price_source=price.source if price else None,
+        usage_source=UsageSource.ESTIMATED if usage.is_estimated else UsageSource.REPORTED,
+        cost_nano_usd=cost.cost_nano_usd if cost else None,
+        cost_pico_usd=cost.cost_pico_usd if cost else None,
+        price_source=cost.source if cost else None,
+        price_lines=cost.lines if cost else (),
+        account=reservation.hold.account if reservation else None,
+        windows=reservation.hold.windows if reservation else (),
+        tags=call.tags,
         latency_ms=round((now_s - call.started_s) * 1000, 3),
         first_byte_ms=(
             round((first_byte_s - call.started_s) * 1000, 3) if first_byte_s is not None else None
         ),
         attempts=len(trace.attempts),
     )
+
+
+def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> Usage:
+    """Count what a call used that nobody reported; never more than could have been."""
+    usage = estimate_usage(call.request.peek, output_chars=outcome.output_chars)
+    tokens = max(usage.output_tokens, outcome.output_deltas)
+    if reservation is not None and reservation.max_output_tokens is not None:
+        tokens = min(tokens, reservation.max_output_tokens)
+    return Usage(input_tokens=usage.input_tokens, output_tokens=tokens, is_estimated=True)
 
 
 def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) -> None:
@@ -150,6 +247,7 @@ def call_event(record: CallRecord) -> dict[str, object]:
         "is_complete": record.is_complete,
         "input_tokens": record.usage.input_tokens,
         "output_tokens": record.usage.output_tokens,
+        "usage_source": record.usage_source,
         "cost_nano_usd": record.cost_nano_usd,
         "latency_ms": record.latency_ms,
         "first_byte_ms": record.first_byte_ms,

@@ -1,47 +1,145 @@
 """Relay a stream that has begun: the vendor's events as they come, settle, the end marker.
 
-Invariant: the call is settled exactly once, whatever ends the stream, and the last bytes
-(``[DONE]``, or the error event) leave only after the settlement is durable. After an error there
-is no ``[DONE]``.
+Invariant: no byte leaves before the call's hold is durable; the call is settled exactly once,
+whatever ends the stream; and the last bytes (``[DONE]``, or the error event) leave only after the
+settlement is durable. After an error there is no ``[DONE]``.
+
+When the client leaves, the provider's connection is cut at once and what was produced is estimated;
+or, if the provider is to be drained, its answer is read to the end in the background, because some
+bill all of it anyway and only its end says how much that is.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+
+from msgspec.structs import replace
 
 from prismd.dialects.errors import error_event
 from prismd.flow.attempt import Begun, next_events
+from prismd.flow.drain import DRAIN_S, Drain, Pump
+from prismd.flow.reserve import Reservation
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
+from prismd.gateway import Gateway
 from prismd.kernel import sse
-from prismd.kernel.errors import PrismError, UpstreamTimeout
+from prismd.kernel.errors import Internal, PrismError, UpstreamTimeout
 from prismd.kernel.tasks import finish
+from prismd.metering.tokens import estimate_chars
+from prismd.store import ledger
+from prismd.store.db import Tx
+from prismd.store.ledger import LedgerMismatch
 from prismd.wire.call import Call
+from prismd.wire.common import Usage
+
+SUCCESS = 200
 
 Settle = Callable[[Outcome], Awaitable[object]]
+
+
+async def hold_durably(gateway: Gateway, reservation: Reservation, begun: Begun) -> None:
+    """Wait until the hold of a stream is durable; from then on its bytes may leave.
+
+    Raises:
+        Overloaded: it could not be written, and the stream is cut.
+    """
+    if begun.attempt is not reservation.attempts[0]:
+        call = replace(
+            reservation.call,
+            provider=begun.attempt.provider.id,
+            upstream_model=begun.attempt.model,
+            price=reservation.price_of(begun.attempt),
+        )
+
+        def write(tx: Tx) -> None:
+            ledger.answered_by(tx, reservation.hold.request_id, call)
+
+        gateway.stores.state.write_soon(write)
+    try:
+        await asyncio.shield(reservation.written)
+    except LedgerMismatch:
+        await begun.response.aclose()
+        msg = "The books of this key do not agree. Ask the operator: 'prismctl ledger verify'."
+        raise Internal(msg, code="ledger_mismatch") from None
+    except BaseException:
+        await begun.response.aclose()
+        raise
 
 
 class Relay:
     """One running stream: iterate it once, then ``aclose`` it, also when it was never iterated."""
 
-    def __init__(self, call: Call, begun: Begun, *, idle_timeout_s: float, settle: Settle) -> None:
+    def __init__(
+        self,
+        call: Call,
+        begun: Begun,
+        *,
+        idle_timeout_s: float,
+        settle: Settle,
+        drain: Drain | None = None,
+    ) -> None:
+        """Take over a stream.
+
+        Args:
+            call: The call.
+            begun: Its answer so far.
+            idle_timeout_s: How long the provider may be silent.
+            settle: Called once, with how the stream ended.
+            drain: Where it is read on when the client leaves; None: it is cut then.
+        """
         self._call = call
         self._begun = begun
         self._idle_timeout_s = idle_timeout_s
         self._settle = settle
+        self._drain_in = drain
         self._is_settled = False
+        self._pump = Pump(begun.chunks, drain.tasks) if drain else None
+        self._chunks = self._pump or begun.chunks
         self._events = self._run()
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the events that the client receives."""
         return self._events
 
+    @property
+    def output_tokens(self) -> int:
+        """What has been generated so far, as estimated."""
+        decoder = self._begun.decoder
+        return max(estimate_chars(decoder.output_chars), decoder.output_deltas)
+
     async def aclose(self) -> None:
-        """Cut or give back the upstream connection, and settle if the end was not reached."""
+        """Cut, drain or give back the upstream connection; settle if the end was not reached."""
         try:
             await self._events.aclose()
-            await self._begun.response.aclose()
         finally:
-            if not self._is_settled:
-                await finish(self._close(CLIENT_CLOSED, "client_closed"))
+            if self._is_settled:
+                await self._let_go()
+            elif self._drain_in is not None and self._drain_in.has_room:
+                self._drain_in.tasks.spawn(self._drain(self._drain_in.slots), name="drain")
+            else:
+                await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            await self._let_go()
+        finally:
+            await finish(self._close(CLIENT_CLOSED, "client_closed"))
+
+    async def _let_go(self) -> None:
+        if self._pump is not None:
+            self._pump.stop()
+        await self._begun.response.aclose()
+
+    async def _drain(self, slots: asyncio.Semaphore) -> None:
+        decoder = self._begun.decoder
+        try:
+            async with slots, asyncio.timeout(DRAIN_S):
+                deque(self._begun.first, maxlen=0)
+                while not decoder.is_done:
+                    deque(await next_events(self._chunks, decoder), maxlen=0)
+        except (PrismError, TimeoutError):
+            pass  # what has come so far is what is known
+        finally:
+            await self._leave()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
         decoder = self._begun.decoder
@@ -52,33 +150,45 @@ class Relay:
                 for event in await self._next():
                     yield event
         except PrismError as error:
-            await self._close(error.status, error.code)
-            yield error_event(error, self._call.dialect)
+            yield await self._last(error.status, error)
         else:
-            await self._close(200, None)
-            yield sse.encode(sse.DONE)
+            yield await self._last(SUCCESS, None)
 
     async def _next(self) -> Iterator[bytes]:
         begun = self._begun
         try:
             async with asyncio.timeout(self._idle_timeout_s):
-                return await next_events(begun.chunks, begun.decoder)
+                return await next_events(self._chunks, begun.decoder)
         except TimeoutError:
             provider = begun.attempt.provider.id
             msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:g} s."
             raise UpstreamTimeout(msg, provider=provider) from None
 
+    async def _last(self, status: int, error: PrismError | None) -> bytes:
+        """Settle, and return the end marker, or the event that says why there is none."""
+        try:
+            await self._close(status, error.code if error else None)
+        except PrismError as refused:  # by the disk: what is not written is not finished
+            error = refused
+        return error_event(error, self._call.dialect) if error else sse.encode(sse.DONE)
+
     async def _close(self, status: int, error_code: str | None) -> None:
+        if self._is_settled:
+            return
         self._is_settled = True
-        begun = self._begun
+        decoder = self._begun.decoder
+        usage = decoder.usage
+        if usage is None and not decoder.output_chars and status not in (SUCCESS, CLIENT_CLOSED):
+            usage = Usage()  # the provider failed before it produced anything
         await self._settle(
             Outcome(
                 status=status,
                 error_code=error_code,
-                attempt=begun.attempt,
-                usage=begun.decoder.usage,
-                output_chars=begun.decoder.output_chars,
+                attempt=self._begun.attempt,
+                usage=usage,
+                output_chars=decoder.output_chars,
+                output_deltas=decoder.output_deltas,
                 is_complete=error_code is None,
-                first_byte_s=begun.first_byte_s,
+                first_byte_s=self._begun.first_byte_s,
             )
         )

@@ -11,6 +11,7 @@ How an error looks on the wire (OpenAI, Anthropic, Google, JSON-RPC) is decided 
     │ ├ RequestTimeout    408 · TooLarge 413
     │ └ UnsupportedEncoding 415 · HeadTooLarge 431
     ├ Unauthenticated     401 authentication_error
+    ├ InsufficientCredits 402 insufficient_credits
     ├ Forbidden           403 permission_error
     ├ LimitReached        429 rate_limit_error
     ├ Unsupported         501 unsupported_operation
@@ -128,6 +129,14 @@ class Unauthenticated(PrismError):
     status = 401
     type = "authentication_error"
     code = "invalid_api_key"
+
+
+class InsufficientCredits(PrismError):
+    """The prepaid credits of the key do not suffice for what the call may cost."""
+
+    status = 402
+    type = "insufficient_credits"
+    code = "insufficient_credits"
 
 
 class Forbidden(PrismError):

@@ -85,7 +85,11 @@ class _Snapshot(Collector):
             cost.add_metric(label, series.cost_nano_usd / NANO_PER_USD)
             unpriced.add_metric(label, series.unpriced)
             duration.add_metric(label, _cumulative(series), series.latency_sum_s)
-        yield from (requests, input_tokens, output_tokens, cost, unpriced, duration)
+        overruns = CounterMetricFamily(
+            "prism_overruns", "Calls that cost more than was held for them."
+        )
+        overruns.add_metric((), self._recorder.overruns)
+        yield from (overruns, requests, input_tokens, output_tokens, cost, unpriced, duration)
 
 
 def _cumulative(series: Series) -> list[tuple[str, float]]:

@@ -43,6 +43,8 @@ class Recorder:
         self.series: dict[tuple[str, str], Series] = {}
         self.refused_by_code: dict[str, int] = {}
         """Calls that reached no provider, by error code."""
+        self.overruns = 0
+        """Calls that cost more than was held for them."""
 
     def add(self, record: CallRecord, *, is_known_model: bool) -> None:
         """Count one finished call."""

@@ -1,8 +1,10 @@
-"""How often a key may call: an exact sliding window of 60 s, and a number of calls at once.
+"""How often a key may call: exact sliding windows of 60 s, and a number of calls at once.
 
 Invariant: in any span of 60 s, its edges included, at most ``rate_limit_rpm`` calls are admitted,
-and never more than ``max_concurrency`` run at once. The state belongs to the process, not to a
-config snapshot: a reload or a changed key resets nothing.
+they use at most ``rate_limit_tpm`` tokens, and never more than ``max_concurrency`` run at once.
+Tokens are reserved before a call, as many as it can use, and corrected when it is known how many
+it has used. The state belongs to the process, not to a config snapshot: a reload or a changed key
+resets nothing.
 """
 
 import math
@@ -35,14 +37,46 @@ class RateState:
         }
 
 
-class _Lane:
-    """One key's admissions in the last minute, and its running calls."""
+class TokenSlot:
+    """The tokens of one call in its key's window: first as many as it can use, then as it has."""
 
-    __slots__ = ("admitted_s", "running")
+    __slots__ = ("_lane", "at_s", "tokens")
+
+    def __init__(self, lane: "_Lane", tokens: int, at_s: float) -> None:
+        self._lane: _Lane | None = lane
+        self.tokens = tokens
+        self.at_s = at_s
+        lane.tokens += tokens
+
+    def correct(self, used: int) -> None:
+        """Replace what was reserved by what was used, if it is still in the window."""
+        if self._lane is not None:
+            self._lane.tokens += used - self.tokens
+        self.tokens = used
+
+    def leave(self) -> None:
+        """Leave the window: a call counts in the minute after it was admitted."""
+        if self._lane is not None:
+            self._lane.tokens -= self.tokens
+            self._lane = None
+
+
+class _Lane:
+    """One key's admissions and tokens in the last minute, and its running calls."""
+
+    __slots__ = ("admitted_s", "running", "slots", "tokens")
 
     def __init__(self) -> None:
         self.admitted_s: deque[float] = deque()
         self.running = 0
+        self.slots: deque[TokenSlot] = deque()
+        self.tokens = 0
+        """The sum of ``slots``."""
+
+    def forget_slots(self, before_s: float) -> None:
+        """Let go of what has left the window."""
+        while self.slots and self.slots[0].at_s < before_s:
+            self.slots.popleft().leave()
 
 
 class RateLimiter:
@@ -85,11 +119,28 @@ class RateLimiter:
         lane.admitted_s.append(now_s)
         return self._state(key, lane, now_s)
 
+    def reserve_tokens(self, key: KeyRecord, tokens: int, now_s: float) -> TokenSlot | None:
+        """Take tokens from the window of an admitted call's key; None when it has no limit.
+
+        Raises:
+            LimitReached: the window does not have them; nothing was taken.
+        """
+        limit = key.rate_limit_tpm
+        if limit is None:
+            return None
+        lane = self._lanes.setdefault(key.id, _Lane())
+        lane.forget_slots(now_s - WINDOW_S)
+        if lane.tokens + tokens > limit:
+            raise _too_many_tokens(lane, limit, tokens, now_s)
+        slot = TokenSlot(lane, tokens, now_s)
+        lane.slots.append(slot)
+        return slot
+
     def release(self, key_id: str) -> None:
         """Give back the slot of a call that has ended."""
         lane = self._lanes[key_id]
         lane.running -= 1
-        if not lane.running and not lane.admitted_s:
+        if not lane.running and not lane.admitted_s and not lane.slots:
             del self._lanes[key_id]
 
     def state(self, key: KeyRecord, now_s: float) -> RateState | None:
@@ -116,3 +167,34 @@ class RateLimiter:
         if limit == 0 or not lane.admitted_s:
             return WINDOW_S
         return lane.admitted_s[len(lane.admitted_s) - limit] + WINDOW_S - now_s
+
+
+def _too_many_tokens(lane: _Lane, limit: int, tokens: int, now_s: float) -> LimitReached:
+    headers = {
+        "x-ratelimit-limit-tokens": str(limit),
+        "x-ratelimit-remaining-tokens": str(max(0, limit - lane.tokens)),
+    }
+    if tokens > limit:
+        msg = (
+            f"This call may use up to {tokens} tokens, but this key may use {limit} per minute. "
+            "Ask for fewer (max_tokens), or shorten the messages."
+        )
+        headers["x-should-retry"] = "false"
+        wait_s = WINDOW_S
+    else:
+        wait_s = max(0.001, _room_after_s(lane, limit - tokens) + WINDOW_S - now_s)
+        msg = (
+            f"This key may use {limit} tokens per minute, {lane.tokens} are used or reserved, and "
+            f"this call may use up to {tokens}. Try again in {math.ceil(wait_s)} s."
+        )
+    return LimitReached(msg, param="rate_limit_tpm", retry_after_s=wait_s, headers=headers)
+
+
+def _room_after_s(lane: _Lane, room: int) -> float:
+    """Return when the call began after whose end no more than ``room`` tokens are taken."""
+    left = lane.tokens
+    for slot in lane.slots:
+        left -= slot.tokens
+        if left <= room:
+            return slot.at_s
+    return lane.slots[-1].at_s

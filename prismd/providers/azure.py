@@ -9,5 +9,6 @@ SPEC = ProviderSpec(
     base_url=None,
     auth=AuthKind.API_KEY_HEADER,
     api_key_env=("AZURE_OPENAI_API_KEY",),
+    output_limit_field="max_completion_tokens",
     prices_id="azure",
 )

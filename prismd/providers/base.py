@@ -46,6 +46,8 @@ class ProviderSpec:
     """Environment variables that usually hold the key; the first that is set wins."""
     local_port: int | None = None
     """The usual loopback port of a self-hosted server."""
+    output_limit_field: str = "max_tokens"
+    """The request field that limits the tokens of an answer."""
     settings_mark: str | None = None
     """What follows this mark in a model name are settings, not the name."""
     lists_prefixed: bool = False

@@ -49,6 +49,12 @@ class Provider:
         name = model.partition(mark)[0] if mark else model
         return self.models is None or name in self.models
 
+    @property
+    def output_limit_field(self) -> str:
+        """The request field that limits the tokens of an answer, as its server names it."""
+        is_vendors_own = self.spec.base_url is None or self.base_url == self.spec.base_url
+        return self.spec.output_limit_field if is_vendors_own else "max_tokens"
+
     def public_name(self, model: str) -> str:
         """Return the name under which a model of this provider is listed."""
         return f"{self.id}/{model}" if self.spec.lists_prefixed else model

@@ -17,6 +17,11 @@ class Attempt:
     model: str
     endpoint: Endpoint
 
+    @property
+    def target(self) -> Target:
+        """Return the provider and the model's name there."""
+        return Target(self.provider, self.model)
+
 
 def plan(
     targets: Sequence[Target],

@@ -4,7 +4,7 @@ SQL is literal text with named parameters. A closure given to ``write`` runs in 
 writer's thread: it must touch nothing but its ``Tx`` and what it has captured.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -47,8 +47,10 @@ class Database(Source, Protocol):
         """Return the first row of a query."""
         ...
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run a closure in a transaction; when this returns, its effect is durable.
+    def write(self, work: Callable[[Tx], T]) -> Awaitable[T]:
+        """Queue a closure, to run in a transaction after those queued before it.
+
+        When what is returned is awaited, the effect is durable. It may be awaited later, or never.
 
         Raises:
             Overloaded: too many writes are waiting. StorageFailed: the disk refused; nothing of

@@ -4,23 +4,21 @@ from collections.abc import Mapping
 
 import msgspec
 
-from prismd.kernel.money import NanoUsd
 from prismd.store.db import Database, Row, Tx, Value
-from prismd.wire.key import Budget, KeyRecord, KeyStatus, KeyType
+from prismd.wire.key import KeyRecord, KeyStatus, KeyType
 
 _NAMES = msgspec.json.Decoder(tuple[str, ...])
 _METADATA = msgspec.json.Decoder(dict[str, str])
-_BUDGETS = msgspec.json.Decoder(tuple[Budget, ...])
 
 _INSERT = """
 INSERT INTO keys (
     id, digest, prefix, name, status, key_type, owner, org_id, models, providers, metadata,
-    credits_nano_usd, rate_limit_rpm, rate_limit_tpm, max_concurrency, allowed_ips, allowed_tools,
-    denied_tools, expires_at_s, budgets, created_at_s, updated_at_s, last_used_at_s, version
+    rate_limit_rpm, rate_limit_tpm, max_concurrency, allowed_ips, allowed_tools,
+    denied_tools, expires_at_s, created_at_s, updated_at_s, last_used_at_s, version
 ) VALUES (
     :id, :digest, :prefix, :name, :status, :key_type, :owner, :org_id, :models, :providers,
-    :metadata, :credits_nano_usd, :rate_limit_rpm, :rate_limit_tpm, :max_concurrency, :allowed_ips,
-    :allowed_tools, :denied_tools, :expires_at_s, :budgets, :created_at_s, :updated_at_s,
+    :metadata, :rate_limit_rpm, :rate_limit_tpm, :max_concurrency, :allowed_ips,
+    :allowed_tools, :denied_tools, :expires_at_s, :created_at_s, :updated_at_s,
     :last_used_at_s, :version
 )
 """
@@ -29,10 +27,10 @@ _UPDATE = """
 UPDATE keys SET
     name = :name, status = :status, key_type = :key_type, owner = :owner, org_id = :org_id,
     models = :models, providers = :providers, metadata = :metadata,
-    credits_nano_usd = :credits_nano_usd, rate_limit_rpm = :rate_limit_rpm,
+    rate_limit_rpm = :rate_limit_rpm,
     rate_limit_tpm = :rate_limit_tpm, max_concurrency = :max_concurrency,
     allowed_ips = :allowed_ips, allowed_tools = :allowed_tools, denied_tools = :denied_tools,
-    expires_at_s = :expires_at_s, budgets = :budgets, updated_at_s = :updated_at_s,
+    expires_at_s = :expires_at_s, updated_at_s = :updated_at_s,
     version = :version
 WHERE id = :id AND version = :version - 1
 """
@@ -114,7 +112,6 @@ def _to_row(record: KeyRecord) -> dict[str, Value]:
         "models": _names_text(record.models),
         "providers": _names_text(record.providers),
         "metadata": _text(dict(record.metadata)),
-        "credits_nano_usd": record.credits_nano_usd,
         "rate_limit_rpm": record.rate_limit_rpm,
         "rate_limit_tpm": record.rate_limit_tpm,
         "max_concurrency": record.max_concurrency,
@@ -122,7 +119,6 @@ def _to_row(record: KeyRecord) -> dict[str, Value]:
         "allowed_tools": _names_text(record.allowed_tools),
         "denied_tools": _names_text(record.denied_tools),
         "expires_at_s": record.expires_at_s,
-        "budgets": _text(record.budgets),
         "created_at_s": record.created_at_s,
         "updated_at_s": record.updated_at_s,
         "last_used_at_s": record.last_used_at_s,
@@ -144,7 +140,6 @@ def _from_row(row: Row) -> KeyRecord:
         models=_names(stored.models),
         providers=_names(stored.providers),
         metadata=_METADATA.decode(stored.metadata),
-        credits_nano_usd=NanoUsd(stored.credits_nano_usd),
         rate_limit_rpm=stored.rate_limit_rpm,
         rate_limit_tpm=stored.rate_limit_tpm,
         max_concurrency=stored.max_concurrency,
@@ -152,7 +147,6 @@ def _from_row(row: Row) -> KeyRecord:
         allowed_tools=_names(stored.allowed_tools),
         denied_tools=_names(stored.denied_tools),
         expires_at_s=stored.expires_at_s,
-        budgets=_BUDGETS.decode(stored.budgets),
         created_at_s=stored.created_at_s,
         updated_at_s=stored.updated_at_s,
         last_used_at_s=stored.last_used_at_s,
@@ -174,7 +168,6 @@ class _StoredKey(msgspec.Struct):
     models: str | None
     providers: str | None
     metadata: str
-    credits_nano_usd: int
     rate_limit_rpm: int | None
     rate_limit_tpm: int | None
     max_concurrency: int | None
@@ -182,7 +175,6 @@ class _StoredKey(msgspec.Struct):
     allowed_tools: str | None
     denied_tools: str | None
     expires_at_s: int | None
-    budgets: str
     created_at_s: int
     updated_at_s: int
     last_used_at_s: int | None

@@ -60,9 +60,9 @@ class SqliteDatabase:
         """Return every row of a query, of what is committed."""
         return await self._readers.rows(sql, params)
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run a unit of work and return its result once it is durable (see ``Database``)."""
-        return await self._writer.submit(work)
+    def write(self, work: Callable[[Tx], T]) -> asyncio.Future[T]:
+        """Queue a unit of work; its result is there once it is durable (see ``Database``)."""
+        return self._writer.submit(work)
 
     def write_soon(self, work: Callable[[Tx], object]) -> None:
         """Queue a unit of work that nobody waits for (see ``Database``)."""

@@ -3,20 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prismd.store.db import Database, Row, Tx
+from prismd.kernel import jsonio
+from prismd.store.checksum import checksum
+from prismd.store.db import Database, Row, Tx, Value
 from prismd.wire.usage import CallRecord
 
 _INSERT = """
 INSERT INTO usage (
     request_id, ts_ms, key_id, owner, org_id, op, model, provider, upstream_model, status,
-    error_code, is_stream, is_complete, is_estimated, input_tokens, cached_input_tokens,
-    output_tokens, reasoning_tokens, cost_nano_usd, price_source, latency_ms, first_byte_ms,
-    attempts
+    error_code, is_stream, is_complete, usage_source, input_tokens, cached_input_tokens,
+    output_tokens, reasoning_tokens, usage, cost_nano_usd, cost_pico_usd, price_source,
+    price_lines, account, budgets, tags, latency_ms, first_byte_ms, attempts, checksum
 ) VALUES (
     :request_id, :ts_ms, :key_id, :owner, :org_id, :op, :model, :provider, :upstream_model,
-    :status, :error_code, :is_stream, :is_complete, :is_estimated, :input_tokens,
-    :cached_input_tokens, :output_tokens, :reasoning_tokens, :cost_nano_usd, :price_source,
-    :latency_ms, :first_byte_ms, :attempts
+    :status, :error_code, :is_stream, :is_complete, :usage_source, :input_tokens,
+    :cached_input_tokens, :output_tokens, :reasoning_tokens, :usage, :cost_nano_usd,
+    :cost_pico_usd, :price_source, :price_lines, :account, :budgets, :tags, :latency_ms,
+    :first_byte_ms, :attempts, :checksum
 )
 ON CONFLICT (request_id) DO NOTHING
 """
@@ -65,37 +68,41 @@ class Filter:
     provider: str | None = None
 
 
-def insert(tx: Tx, record: CallRecord) -> None:
-    """Add the row of a call; the same request id a second time changes nothing."""
+def insert(tx: Tx, record: CallRecord) -> bool:
+    """Add the row of a call; return False if it was there before, and leave it as it is."""
     usage = record.usage
-    tx.execute(
-        _INSERT,
-        {
-            "request_id": record.request_id,
-            "ts_ms": int(record.ts_s * 1000),
-            "key_id": record.key_id,
-            "owner": record.owner,
-            "org_id": record.org_id,
-            "op": record.op,
-            "model": record.model,
-            "provider": record.provider,
-            "upstream_model": record.upstream_model,
-            "status": record.status,
-            "error_code": record.error_code,
-            "is_stream": record.is_stream,
-            "is_complete": record.is_complete,
-            "is_estimated": usage.is_estimated,
-            "input_tokens": usage.input_tokens,
-            "cached_input_tokens": usage.cached_input_tokens,
-            "output_tokens": usage.output_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "cost_nano_usd": record.cost_nano_usd,
-            "price_source": record.price_source,
-            "latency_ms": record.latency_ms,
-            "first_byte_ms": record.first_byte_ms,
-            "attempts": record.attempts,
-        },
-    )
+    row: dict[str, Value] = {
+        "request_id": record.request_id,
+        "ts_ms": int(record.ts_s * 1000),
+        "key_id": record.key_id,
+        "owner": record.owner,
+        "org_id": record.org_id,
+        "op": record.op,
+        "model": record.model,
+        "provider": record.provider,
+        "upstream_model": record.upstream_model,
+        "status": record.status,
+        "error_code": record.error_code,
+        "is_stream": int(record.is_stream),
+        "is_complete": int(record.is_complete),
+        "usage_source": record.usage_source.value,
+        "input_tokens": usage.input_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "output_tokens": usage.output_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "usage": jsonio.encode(usage).decode(),
+        "cost_nano_usd": record.cost_nano_usd,
+        "cost_pico_usd": record.cost_pico_usd,
+        "price_source": record.price_source,
+        "price_lines": jsonio.encode(record.price_lines).decode(),
+        "account": record.account,
+        "budgets": jsonio.encode(record.windows).decode(),
+        "tags": jsonio.encode(record.tags).decode(),
+        "latency_ms": record.latency_ms,
+        "first_byte_ms": record.first_byte_ms,
+        "attempts": record.attempts,
+    }
+    return tx.execute(_INSERT, row | {"checksum": checksum(row)}) == 1
 
 
 async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Row]:

@@ -38,9 +38,17 @@ class Call:
     dialect: DialectName
     caller: Caller
     request: ChatRequest
+    tags: Mapping[str, str]
+    """Labels that usage is summed and budgets are set by: the key's, and the caller's own."""
     headers: Mapping[str, str]
     """The request headers that stages may look at: ``x-prism-*`` only, lower case."""
     started_s: float
     """Monotonic time at which the whole request was here."""
     timeout_s: float | None
     """The caller's own limit (``x-prism-request-timeout``), or None for the configured one."""
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the usage chunk of a stream is for the caller, too."""
+        asks = self.headers.get("x-prism-include-metadata", "").lower() == "true"
+        return asks or self.request.wants_usage

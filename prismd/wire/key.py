@@ -5,10 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypedDict
 
-import msgspec
-
-from prismd.kernel.money import NanoUsd
-
 
 class KeyStatus(StrEnum):
     """``blocked`` can be lifted, ``revoked`` is for ever."""
@@ -23,23 +19,6 @@ class KeyType(StrEnum):
 
     BYOK = "byok"
     MANAGED = "managed"
-
-
-class BudgetWindow(StrEnum):
-    """How long a budget lasts; windows start at midnight UTC (weeks on Monday)."""
-
-    DAILY = "daily"
-    WEEKLY = "weekly"
-    MONTHLY = "monthly"
-    TOTAL = "total"
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """A spending limit of a key in a window."""
-
-    limit_nano_usd: int
-    window: BudgetWindow = BudgetWindow.MONTHLY
-    hard: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +42,6 @@ class KeyRecord:
     """Model names; a trailing ``*`` matches any ending."""
     providers: tuple[str, ...] | None = None
     metadata: Mapping[str, str]
-    credits_nano_usd: NanoUsd = NanoUsd(0)
-    """Prepaid credits granted so far."""
     rate_limit_rpm: int | None = None
     rate_limit_tpm: int | None = None
     max_concurrency: int | None = None
@@ -73,7 +50,6 @@ class KeyRecord:
     allowed_tools: tuple[str, ...] | None = None
     denied_tools: tuple[str, ...] | None = None
     expires_at_s: int | None = None
-    budgets: tuple[Budget, ...] = ()
     created_at_s: int
     updated_at_s: int
     last_used_at_s: int | None = None
@@ -92,7 +68,6 @@ class KeyChanges(TypedDict, total=False):
     models: tuple[str, ...] | None
     providers: tuple[str, ...] | None
     metadata: Mapping[str, str]
-    credits_nano_usd: NanoUsd
     rate_limit_rpm: int | None
     rate_limit_tpm: int | None
     max_concurrency: int | None
@@ -100,4 +75,3 @@ class KeyChanges(TypedDict, total=False):
     allowed_tools: tuple[str, ...] | None
     denied_tools: tuple[str, ...] | None
     expires_at_s: int | None
-    budgets: tuple[Budget, ...]

@@ -1,8 +1,40 @@
-"""What is written down about a call when it is over."""
+"""What is written down about a call: while it runs, so that a crash loses none, and at its end."""
+
+from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
+from prismd.wire.budget import WindowRef
 from prismd.wire.common import Usage
+from prismd.wire.price import Price, PriceLine
+
+
+class UsageSource(StrEnum):
+    """Who says how much a call used."""
+
+    REPORTED = "reported"
+    """The provider."""
+    ESTIMATED = "estimated"
+    """We counted: the answer did not come to its end, or the provider did not say."""
+    RECOVERED = "recovered"
+    """We counted, after a restart, from the last checkpoint before a crash."""
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What must be known of a running call to charge it without the process that ran it."""
+
+    owner: str | None
+    org_id: str | None
+    op: str
+    model: str
+    provider: str
+    upstream_model: str
+    is_stream: bool
+    input_tokens: int
+    """Estimated."""
+    price: Price | None
+    tags: Mapping[str, str] = {}
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,10 +57,20 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool
     """False when the client left or the stream broke before its end."""
     usage: Usage
+    usage_source: UsageSource = UsageSource.REPORTED
     cost_nano_usd: int | None
     """None when the model has no price."""
+    cost_pico_usd: int | None = None
+    """The same before it was rounded up."""
     price_source: str | None
     """``config``, ``genai-prices``, ``fake`` or ``local``; None when there is no price."""
+    price_lines: tuple[PriceLine, ...] = ()
+    """What the cost is made of, at the prices of that moment."""
+    account: str | None = None
+    """The account that was charged."""
+    windows: tuple[WindowRef, ...] = ()
+    """The windows of budgets that it counted in."""
+    tags: Mapping[str, str] = {}
     latency_ms: float
     first_byte_ms: float | None
     attempts: int

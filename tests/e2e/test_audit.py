@@ -45,7 +45,7 @@ def test_the_life_of_a_key_is_told(daemon: Daemon) -> None:
     ]
     revoked, credited, updated, created = told
     assert revoked["changes"] == {"status": ["active", "revoked"]}
-    assert credited["changes"] == {"credits_nano_usd": [2_000_000_000, 3_500_000_000]}
+    assert credited["changes"] == {"credit_balance_nano_usd": [2_000_000_000, 3_500_000_000]}
     assert updated["changes"] == {"rate_limit_rpm": [None, 7], "owner": [None, "ann"]}
     assert created["changes"]["metadata"][1] == {"team": "search", "vendor_api_key": "***"}
     assert created["request_id"] == made.headers["x-request-id"]

@@ -29,8 +29,8 @@ EVERY_FIELD: dict[str, Any] = {
     "expires_at": "2099-01-31T12:00:00Z",
 }
 BUDGETS = [
-    {"limit": 50, "window": "monthly", "hard": True},
     {"limit": 0.5, "window": "daily", "hard": False},
+    {"limit": 50, "window": "monthly", "hard": True},
 ]
 UNSET: dict[str, Any] = {
     "owner": None,
@@ -67,11 +67,10 @@ def test_every_field_is_kept(daemon: Daemon) -> None:
     shown = get(daemon, key)
     assert shown == {name: value for name, value in key.answer.items() if name != "key"}
     assert {name: shown[name] for name in EVERY_FIELD} == EVERY_FIELD
-    assert shown["budgets"] == [
-        {"limit": 50, "limit_nano_usd": 50_000_000_000, "window": "monthly", "hard": True},
-        {"limit": 0.5, "limit_nano_usd": 500_000_000, "window": "daily", "hard": False},
-    ]
-    assert (shown["credits"], shown["credits_nano_usd"]) == (10.5, 10_500_000_000)
+    assert [{name: one[name] for name in BUDGETS[0]} for one in shown["budgets"]] == BUDGETS
+    assert {(one["scope"], one["subject"]) for one in shown["budgets"]} == {("key", key.id)}
+    assert (shown["credit_balance"], shown["credit_balance_nano_usd"]) == (10.5, 10_500_000_000)
+    assert shown["credit_held_nano_usd"] == 0
     assert (shown["status"], shown["is_expired"], shown["version"]) == ("active", False, 1)
     assert shown["last_used_at"] is None
     assert TIME.fullmatch(shown["created_at"])
@@ -80,7 +79,7 @@ def test_every_field_is_kept(daemon: Daemon) -> None:
 def test_a_key_of_which_only_the_name_is_said(daemon: Daemon) -> None:
     shown = get(daemon, daemon.create_key("plain"))
     assert {name: shown[name] for name in UNSET} == UNSET
-    assert shown["credits_nano_usd"] == 0
+    assert shown["credit_balance"] is shown["credit_held_nano_usd"] is None
 
 
 def test_the_secret_is_shown_once_and_stored_nowhere(daemon: Daemon) -> None:
@@ -287,7 +286,7 @@ def test_money_is_written_as_a_plain_decimal(
         "/-/keys", content=text, headers={"content-type": "application/json"}
     )
     assert answer.status_code == 201, answer.text
-    assert f'"credits":{written},"credits_nano_usd":{nano_usd},' in answer.text
+    assert f'"credit_balance":{written},"credit_balance_nano_usd":{nano_usd},' in answer.text
     assert f'"limit":{written},"limit_nano_usd":{nano_usd},' in answer.text
     assert answer.json()["key_type"] == "managed"
 
@@ -303,7 +302,7 @@ def test_credits_are_added_exactly(daemon: Daemon) -> None:
         "credit_balance_nano_usd": 300_000_000,
     }
     assert '"credit_balance":0.3,' in answer.text
-    assert get(daemon, key)["credits_nano_usd"] == 300_000_000
+    assert get(daemon, key)["credit_balance_nano_usd"] == 300_000_000
 
 
 def test_adding_at_once_loses_nothing(daemon: Daemon) -> None:
@@ -318,7 +317,7 @@ def test_adding_at_once_loses_nothing(daemon: Daemon) -> None:
     with ThreadPoolExecutor(20) as pool:
         balances = sorted(pool.map(add, range(20)))
     assert balances == [3 * step for step in range(1, 21)]
-    assert get(daemon, key)["credits_nano_usd"] == 60
+    assert get(daemon, key)["credit_balance_nano_usd"] == 60
 
 
 # ── over a restart ────────────────────────────────────────────────────────────────────────────────
@@ -326,7 +325,7 @@ def test_adding_at_once_loses_nothing(daemon: Daemon) -> None:
 
 def test_a_key_survives_a_restart(start: StartDaemon, providers_yaml: str) -> None:
     first = start(providers_yaml)
-    key = first.create_key(**EVERY_FIELD, budgets=BUDGETS, credits="0.000000001")
+    key = first.create_key(**EVERY_FIELD, budgets=BUDGETS, credits="0.100000001")
     unused, revoked = first.create_key(), first.create_key()
     first.admin.delete(f"/-/keys/{revoked.id}").raise_for_status()
     first.put_key(key, owner="bob").raise_for_status()

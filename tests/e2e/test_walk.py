@@ -33,6 +33,8 @@ WALK = (
     "policy/permit",
     "routing/catalog",
     "routing/plan",
+    "flow/reserve",
+    "policy/reserve",
     "flow/attempt",
     "providers/fake/upstream",
     "flow/settle",
@@ -137,6 +139,8 @@ async def test_the_walk_of_a_chat(caller: httpx2.AsyncClient) -> None:
             "policy/ratelimit:admit",
             "routing/catalog:resolve",
             "routing/plan:plan",
+            "policy/reserve:hold",
+            "store/sqlite:write",
             "flow/attempt:attempt",
             "dialects/openai:chat_call",
             "providers/fake/upstream:send",
@@ -161,6 +165,8 @@ async def test_the_walk_of_a_stream(caller: httpx2.AsyncClient) -> None:
             "flow/serve:serve",
             "policy/permit:permit",
             "routing/plan:plan",
+            "policy/reserve:hold",
+            "store/sqlite:write",
             "flow/attempt:attempt",
             "dialects/openai:chat_call",
             "dialects/openai_stream:feed",
@@ -201,7 +207,7 @@ async def test_no_call_reads_the_database(
     *,
     is_stream: bool,
 ) -> None:
-    """Keys, prices and routes are in memory; a call writes its usage once, and never reads."""
+    """Keys, prices and routes are in memory; a call writes its hold and its end, no more."""
     reads: list[str] = []
     writes: list[str] = []
 
@@ -222,8 +228,8 @@ async def test_no_call_reads_the_database(
         assert answer.status_code == status
     assert (await caller.get("/v1/models")).status_code == 200
     assert reads == []
-    # The refused call leaves a trace, but no usage row.
-    assert sorted(writes) == ["write", "write", "write_soon", "write_soon", "write_soon"]
+    # The refused call leaves a trace, but neither hold nor usage row.
+    assert sorted(writes) == ["write"] * 4 + ["write_soon"] * 3
 
 
 # ── faults of our own ────────────────────────────────────────────────────────────────────────────

@@ -28,12 +28,15 @@ def test_the_life_of_a_key(home: Home) -> None:
     assert secret.startswith("sk-prism-")
 
     key = home.json("keys", "get", "life")
-    assert (key["key_type"], key["credits"], key["owner"]) == ("managed", 1.25, "ana")
+    assert (key["key_type"], key["credit_balance"], key["owner"]) == ("managed", 1.25, "ana")
     assert key["allowed_ips"] == ["127.0.0.1", "10.0.0.0/8"]
-    assert [(b["limit"], b["window"]) for b in key["budgets"]] == [(50, "monthly"), (0.5, "daily")]
+    assert [(b["limit"], b["window"]) for b in key["budgets"]] == [(0.5, "daily"), (50, "monthly")]
     assert home.run("chat", "hi", PRISMCTL_API_KEY=secret).stdout == "hi\n"
 
-    assert home.json("credits", "add", "life", "0.000001")["credit_balance"] == 1.250001
+    left = home.json("keys", "get", "life")["credit_balance_nano_usd"]
+    assert 0 < left < 1_250_000_000
+    added = home.json("credits", "add", "life", "0.000001")
+    assert added["credit_balance_nano_usd"] == left + 1_000
     changed = home.json("keys", "update", "life", "--rpm", "5", "--clear", "owner", "--tag", "a=b")
     assert (changed["rate_limit_rpm"], changed["owner"]) == (5, None)
     assert changed["metadata"] == {"team": "search", "a": "b"}

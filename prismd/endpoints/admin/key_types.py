@@ -1,102 +1,26 @@
 """What the key rooms read and write (api-reference §1.16, with everything its docs promise)."""
 
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Literal, cast
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from prismd.endpoints.admin.amounts import (
+    MAX_ITEMS,
+    Amount,
+    Dollars,
+    Label,
+    Limit,
+    Moment,
+    Names,
+    Text,
+)
+from prismd.endpoints.admin.budget_types import BudgetInput, BudgetObject, budget_view
 from prismd.endpoints.replies import ListOf, Usd, time_text, usd
-from prismd.kernel import clock
-from prismd.kernel.errors import InvalidRequest
-from prismd.kernel.money import NanoUsd, parse_usd
 from prismd.policy.access import parse_networks
 from prismd.policy.identity import is_expired
-from prismd.wire.key import Budget, BudgetWindow, KeyChanges, KeyRecord, KeyStatus, KeyType
-
-MAX_NAME_CHARS = 200
-MAX_LABEL_CHARS = 4_000
-"""The longest name or value in metadata."""
-MAX_ITEMS = 1_000
-MAX_TIME_S = 253_402_300_799
-"""The last second of the year 9999."""
-
-
-def _dollars(value: object) -> NanoUsd:
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        msg = "give dollars as a number, for example 2.5"
-        raise ValueError(msg)  # noqa: TRY004  # pydantic turns it into an answer
-    amount = parse_usd(str(value))
-    if amount < 0:
-        msg = "the amount must not be negative"
-        raise ValueError(msg)
-    return amount
-
-
-_DOLLARS_SCHEMA: dict[str, JsonValue] = {
-    "anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]
-}
-
-Dollars = Annotated[NanoUsd, BeforeValidator(_dollars), WithJsonSchema(_DOLLARS_SCHEMA)]
-"""Dollars in a request: a JSON number, or a string for more than 15 digits."""
-
-
-def _amount(value: object) -> NanoUsd:
-    try:
-        amount = _dollars(value)
-    except ValueError as error:
-        raise InvalidRequest(f"'amount': {error}.", code="invalid_amount", param="amount") from None
-    if amount == 0:
-        raise InvalidRequest("Give more than 0 dollars.", code="invalid_amount", param="amount")
-    return amount
-
-
-def _moment(value: object) -> int:
-    msg = "give a time from 1970 to 9999 with its offset, such as 2027-01-31T00:00:00Z"
-    try:
-        moment_s = clock.parse_iso(value) if isinstance(value, str) else -1
-    except ValueError:
-        raise ValueError(msg) from None
-    if not 0 <= moment_s <= MAX_TIME_S:
-        raise ValueError(msg)
-    return moment_s
-
-
-Amount = Annotated[NanoUsd, BeforeValidator(_amount), WithJsonSchema(_DOLLARS_SCHEMA)]
-"""More than 0 dollars; a wrong one has an error code of its own."""
-
-Moment = Annotated[
-    int, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-"""A time in a request, as epoch seconds."""
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
-Label = Annotated[str, Field(max_length=MAX_LABEL_CHARS)]
-Names = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
-Limit = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
-
-
-class BudgetInput(BaseModel):
-    """A spending limit."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: Dollars
-    window: BudgetWindow = BudgetWindow.MONTHLY
-    hard: Annotated[bool, Field(strict=True)] = True
-
-    def to_wire(self) -> Budget:
-        """Return the budget as it is stored."""
-        return Budget(limit_nano_usd=self.limit, window=self.window, hard=self.hard)
+from prismd.policy.reserve import Reserve
+from prismd.wire.budget import Budget, BudgetScope
+from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
 
 
 class KeyFields(BaseModel):
@@ -129,8 +53,34 @@ class KeyFields(BaseModel):
 
     def changes(self) -> KeyChanges:
         """Return the given fields as ``KeyRecord`` has them; what is null is cleared."""
-        given = (_to_record(name, getattr(self, name)) for name in self.model_fields_set)
+        names = self.model_fields_set - _ELSEWHERE
+        given = (_to_record(name, getattr(self, name)) for name in names)
         return cast("KeyChanges", dict(given))
+
+    @field_validator("budgets")
+    @classmethod
+    def _have_windows_of_their_own(
+        cls, value: list[BudgetInput] | None
+    ) -> list[BudgetInput] | None:
+        windows = [budget.window for budget in value or ()]
+        if len(set(windows)) < len(windows):
+            msg = "give one budget per window"
+            raise ValueError(msg)
+        return value
+
+    def new_budgets(self, key_id: str, before: list[Budget]) -> list[Budget] | None:
+        """Return the budgets that the key is to have; None when they are not given."""
+        if "budgets" not in self.model_fields_set:
+            return None
+        known = {budget.window: budget for budget in before}
+        return [
+            given.budget(BudgetScope.KEY, key_id, before=known.get(given.window))
+            for given in self.budgets or ()
+        ]
+
+
+_ELSEWHERE = frozenset({"budgets", "credits"})
+"""Given with a key, but kept in tables of their own."""
 
 
 def _to_record(name: str, value: object) -> tuple[str, object]:
@@ -138,11 +88,6 @@ def _to_record(name: str, value: object) -> tuple[str, object]:
         return "expires_at_s", value
     if name == "status":
         return name, KeyStatus(str(value))
-    if name == "budgets":
-        items = value if isinstance(value, list) else []
-        return name, tuple(item.to_wire() for item in items if isinstance(item, BudgetInput))
-    if name == "credits":
-        return "credits_nano_usd", value or NanoUsd(0)
     if name == "metadata":
         return name, value or {}
     if name == "key_type":
@@ -172,15 +117,8 @@ class CreditsAdd(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     amount: Amount
-
-
-class BudgetObject(BaseModel):
-    """A spending limit as it is shown."""
-
-    limit: Usd
-    limit_nano_usd: int
-    window: BudgetWindow
-    hard: bool
+    note: Text | None = None
+    """Why; it stands in the history of credits."""
 
 
 class KeyObject(BaseModel):
@@ -198,8 +136,12 @@ class KeyObject(BaseModel):
     models: list[str] | None
     providers: list[str] | None
     metadata: dict[str, str]
-    credits: Usd
-    credits_nano_usd: int
+    credit_balance: Usd | None
+    """Prepaid money; null for keys that are billed elsewhere."""
+    credit_balance_nano_usd: int | None
+    credit_held: Usd | None
+    """The part of it that running calls may still cost."""
+    credit_held_nano_usd: int | None
     rate_limit_rpm: int | None
     rate_limit_tpm: int | None
     max_concurrency: int | None
@@ -236,8 +178,12 @@ class CreditsReply(BaseModel):
     credit_balance_nano_usd: int
 
 
-def view(record: KeyRecord, *, now_s: float, last_used_at_s: float | None) -> dict[str, object]:
+def view(
+    record: KeyRecord, reserve: Reserve, *, now_s: float, last_used_at_s: float | None
+) -> dict[str, object]:
     """Return a key as ``KeyObject``."""
+    is_managed = record.key_type is KeyType.MANAGED
+    money = reserve.credits(record.id)
     return {
         "id": record.id,
         "object": "key",
@@ -251,7 +197,8 @@ def view(record: KeyRecord, *, now_s: float, last_used_at_s: float | None) -> di
         "models": record.models,
         "providers": record.providers,
         "metadata": dict[str, str](record.metadata),
-        **usd("credits", record.credits_nano_usd),
+        **usd("credit_balance", money.posted if is_managed else None),
+        **usd("credit_held", money.held if is_managed else None),
         "rate_limit_rpm": record.rate_limit_rpm,
         "rate_limit_tpm": record.rate_limit_tpm,
         "max_concurrency": record.max_concurrency,
@@ -259,17 +206,12 @@ def view(record: KeyRecord, *, now_s: float, last_used_at_s: float | None) -> di
         "allowed_tools": record.allowed_tools,
         "denied_tools": record.denied_tools,
         "expires_at": time_text(record.expires_at_s),
-        "budgets": [_budget_view(budget) for budget in record.budgets],
+        "budgets": [
+            budget_view(budget, reserve)
+            for budget in reserve.budgets.of(BudgetScope.KEY, record.id)
+        ],
         "created_at": time_text(record.created_at_s),
         "updated_at": time_text(record.updated_at_s),
         "last_used_at": time_text(last_used_at_s),
         "version": record.version,
-    }
-
-
-def _budget_view(budget: Budget) -> Mapping[str, object]:
-    return {
-        **usd("limit", budget.limit_nano_usd),
-        "window": budget.window,
-        "hard": budget.hard,
     }

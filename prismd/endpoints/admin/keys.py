@@ -27,9 +27,12 @@ from prismd.kernel.errors import Conflict, InvalidRequest, NotFound, Preconditio
 from prismd.kernel.ids import new_id
 from prismd.kernel.money import NanoUsd
 from prismd.kernel.secret import KEY_PREFIX, digest, display, new_token
+from prismd.store import budgets as budget_table
 from prismd.store import keys as key_table
+from prismd.store import ledger
 from prismd.store.db import Tx
 from prismd.wire.audit import Actor, Change
+from prismd.wire.budget import Budget, BudgetScope
 from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
 
 room = APIRouter(prefix="/-/keys", tags=["keys"], dependencies=[Depends(deps.admin)])
@@ -59,14 +62,27 @@ async def create_key(body: KeyCreate, gateway: deps.TheGateway, actor: deps.TheA
         ),
         **changes,
     )
-
-    change = Change("key.created", record.id, differences(None, record))
+    granted, budgets = body.credits or NanoUsd(0), body.new_budgets(record.id, []) or []
+    told = differences(None, record)
+    if granted:
+        told["credits_nano_usd"] = (None, granted)
+    if budgets:
+        told["budgets"] = (None, [_told(budget) for budget in budgets])
+    change = Change("key.created", record.id, told)
 
     def write(tx: Tx) -> None:
         key_table.insert(tx, record)
+        ledger.open_accounts(tx, record.id)
+        if granted:
+            ledger.grant(tx, record.id, granted, at_s=now_s, request_id=actor.request_id)
+        for budget in budgets:
+            budget_table.put(tx, budget)
         gateway.audit.append(tx, actor, change, at_s=now_s)
 
     await gateway.stores.state.write(write)
+    gateway.reserve.grant(record.id, granted)
+    for budget in budgets:
+        gateway.reserve.budgets.put(budget)
     _in_force(gateway, record, "created")
     return _show(gateway, record, status=201, key=secret.reveal())
 
@@ -108,8 +124,10 @@ async def update_key(
         record = _find(gateway, key_id)
         _check_version(record, if_match)
         _check_not_revoked(record)
-        if changes := body.changes():
-            record = await _change(gateway, actor, record, "updated", changes)
+        before = gateway.reserve.budgets.of(BudgetScope.KEY, key_id)
+        budgets, changes = body.new_budgets(key_id, before), body.changes()
+        if changes or budgets is not None:
+            record = await _change(gateway, actor, record, "updated", changes, budgets=budgets)
     return _show(gateway, record)
 
 
@@ -137,14 +155,26 @@ async def add_credits(
         if record.key_type is not KeyType.MANAGED:
             msg = "Only a managed key has credits. Set its key_type to 'managed' first."
             raise InvalidRequest(msg, code="not_managed", param="key_type")
-        total = NanoUsd(record.credits_nano_usd + body.amount)
-        record = await _change(gateway, actor, record, "credited", {"credits_nano_usd": total})
+        now_s = clock.now_s()
+
+        def write(tx: Tx) -> NanoUsd:
+            after = ledger.grant(
+                tx,
+                key_id,
+                body.amount,
+                at_s=now_s,
+                request_id=actor.request_id,
+                note=body.note,
+            )
+            told = {"credit_balance_nano_usd": (after - body.amount, after)}
+            gateway.audit.append(tx, actor, Change("key.credited", key_id, told), at_s=now_s)
+            return after
+
+        balance = await gateway.stores.state.write(write)
+        gateway.reserve.grant(key_id, body.amount)
+    _in_force(gateway, record, "credited")
     return json_reply(
-        {
-            "key_id": record.id,
-            **usd("added", body.amount),
-            **usd("credit_balance", record.credits_nano_usd),
-        }
+        {"key_id": key_id, **usd("added", body.amount), **usd("credit_balance", balance)}
     )
 
 
@@ -172,19 +202,54 @@ def _check_not_revoked(record: KeyRecord) -> None:
 
 
 async def _change(
-    gateway: Gateway, actor: Actor, record: KeyRecord, action: str, changes: KeyChanges
+    gateway: Gateway,
+    actor: Actor,
+    record: KeyRecord,
+    action: str,
+    changes: KeyChanges,
+    *,
+    budgets: list[Budget] | None = None,
 ) -> KeyRecord:
+    """Change a key, and its budgets if they are given: those that are left out are deleted."""
     changed = replace(record, **changes)
     changed = replace(changed, version=record.version + 1, updated_at_s=clock.now_s())
-    change = Change(f"key.{action}", record.id, differences(record, changed))
+    before = gateway.reserve.budgets.of(BudgetScope.KEY, record.id)
+    told = differences(record, changed)
+    gone: list[Budget] = []
+    if budgets is not None:
+        kept = {budget.id for budget in budgets}
+        gone = [budget for budget in before if budget.id not in kept]
+        told["budgets"] = (
+            [_told(budget) for budget in before],
+            [_told(budget) for budget in budgets],
+        )
+    change = Change(f"key.{action}", record.id, told)
 
     def write(tx: Tx) -> None:
         key_table.update(tx, changed)
+        for budget in gone:
+            budget_table.delete(tx, budget.id)
+        for budget in budgets or ():
+            budget_table.put(tx, budget)
         gateway.audit.append(tx, actor, change, at_s=changed.updated_at_s)
 
     await gateway.stores.state.write(write)
+    for budget in gone:
+        gateway.reserve.budgets.remove(budget.id)
+    for budget in budgets or ():
+        gateway.reserve.budgets.put(budget)
     _in_force(gateway, changed, action)
     return changed
+
+
+def _told(budget: Budget) -> dict[str, object]:
+    """Return what the audit log says of a key's budget."""
+    return {
+        "window": budget.window,
+        "limit_nano_usd": budget.limit_nano_usd,
+        "hard": budget.is_hard,
+        "warn_percent": budget.warn_percent,
+    }
 
 
 def _in_force(gateway: Gateway, record: KeyRecord, action: str) -> None:
@@ -197,7 +262,7 @@ def _in_force(gateway: Gateway, record: KeyRecord, action: str) -> None:
 
 def _view(gateway: Gateway, record: KeyRecord) -> dict[str, object]:
     used_s = gateway.last_used_s.get(record.id, record.last_used_at_s)
-    return view(record, now_s=clock.wall_s(), last_used_at_s=used_s)
+    return view(record, gateway.reserve, now_s=clock.wall_s(), last_used_at_s=used_s)
 
 
 def _show(gateway: Gateway, record: KeyRecord, *, status: int = 200, **more: object) -> Response:

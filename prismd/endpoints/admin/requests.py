@@ -9,18 +9,39 @@ from prismd.endpoints import deps
 from prismd.endpoints.replies import Usd, json_reply, time_text, usd
 from prismd.kernel.errors import NotFound
 from prismd.store import requests as request_table
+from prismd.wire.usage import UsageSource
 
 room = APIRouter(tags=["requests"], dependencies=[Depends(deps.admin)])
 
 
-class TokenUsage(BaseModel):
-    """Tokens of a call."""
+class CallUsage(BaseModel):
+    """What a call used; parts are contained in their wholes."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int
     reasoning_tokens: int
+    cache_write_tokens: int
+    audio_input_tokens: int
+    audio_output_tokens: int
+    images: int
+    pages: int
+    characters: int
+    audio_ms: int
+    video_ms: int
+    searches: int
+    requests: int
     is_estimated: bool
+
+
+class PriceLineObject(BaseModel):
+    """One line of the bill, at the price of that moment."""
+
+    unit: str
+    quantity: int
+    price_pico_usd: int
+    """Per unit; per second for ``audio_ms`` and ``video_ms``."""
+    amount_pico_usd: int
 
 
 class AttemptObject(BaseModel):
@@ -59,10 +80,13 @@ class RequestObject(BaseModel):
     error_code: str | None
     is_stream: bool
     is_complete: bool
-    usage: TokenUsage
+    usage: CallUsage
+    usage_source: UsageSource
     cost: Usd | None
     cost_nano_usd: int | None
     price_source: str | None
+    price_lines: list[PriceLineObject]
+    tags: dict[str, str]
     latency_ms: float
     first_byte_ms: float | None
     attempts: list[AttemptObject]
@@ -94,8 +118,11 @@ async def get_request(request_id: str, gateway: deps.TheGateway) -> Response:
             "is_stream": call.is_stream,
             "is_complete": call.is_complete,
             "usage": call.usage,
+            "usage_source": call.usage_source,
             **usd("cost", call.cost_nano_usd),
             "price_source": call.price_source,
+            "price_lines": call.price_lines,
+            "tags": call.tags,
             "latency_ms": call.latency_ms,
             "first_byte_ms": call.first_byte_ms,
             "attempts": trace.attempts,

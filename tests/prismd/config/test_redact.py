@@ -35,6 +35,7 @@ def test_what_is_shown_holds_references_and_no_values() -> None:
             "models": None,
             "auto_discover": None,
             "headers": {"x-team": "***", "x-api-key": "file:/k"},
+            "on_disconnect": "cancel",
             "default_timeout": None,
         }
     }

@@ -1,5 +1,6 @@
 """The settlement gives back what was taken, whatever happens to it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,12 +18,18 @@ async def test_a_settlement_that_fails_gives_the_slot_back(monkeypatch: pytest.M
         raise ZeroDivisionError
 
     monkeypatch.setattr(stage, "estimate_usage", fails)
-    call, limiter, nothing = make_call(), RateLimiter(), object()
+    call, limiter = make_call(), RateLimiter()
     admission = permit(call, limiter)
     assert limiter.running() == 1
-    unused: Any = nothing
+    gateway: Any = SimpleNamespace(streams={})
     with pytest.raises(ZeroDivisionError):
         await settle(
-            unused, unused, call, Outcome(usage=None), trace=Trace(0.0), admission=admission
+            gateway,
+            gateway,
+            call,
+            Outcome(usage=None),
+            trace=Trace(0.0),
+            admission=admission,
+            reservation=None,
         )
     assert limiter.running() == 0

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prismd.kernel.money import NanoUsd
 from prismd.store import keys
 from prismd.store.keys import StaleKey
 from prismd.store.stores import Stores
-from prismd.wire.key import Budget, BudgetWindow, KeyRecord, KeyStatus, KeyType
+from prismd.wire.key import KeyRecord, KeyStatus, KeyType
 from tests.builders import make_key
 
 NUMBERS = count()
@@ -34,7 +33,6 @@ RECORDS = st.builds(
     models=NAMES,
     providers=NAMES,
     metadata=st.dictionaries(TEXT, TEXT, max_size=4),
-    credits_nano_usd=INT64.map(NanoUsd),
     rate_limit_rpm=LIMIT,
     rate_limit_tpm=LIMIT,
     max_concurrency=LIMIT,
@@ -42,12 +40,6 @@ RECORDS = st.builds(
     allowed_tools=NAMES,
     denied_tools=NAMES,
     expires_at_s=st.none() | TIME,
-    budgets=st.lists(
-        st.builds(
-            Budget, limit_nano_usd=INT64, window=st.sampled_from(BudgetWindow), hard=st.booleans()
-        ),
-        max_size=3,
-    ).map(tuple),
     created_at_s=TIME,
     updated_at_s=TIME,
     last_used_at_s=st.none() | TIME,

@@ -1,0 +1,74 @@
+"""At start, before anybody is let in: settle the calls that the last process did not live to end.
+
+Every hold that is found then is an orphan, for one process at a time uses a data directory. Its
+call had been sent to a provider, so it is charged: the prompt, and what had been generated at the
+last checkpoint. The usage row says ``recovered``. Nothing of this needs a person.
+"""
+
+import logging
+
+from prismd.kernel import clock
+from prismd.metering.billing import bill
+from prismd.store import ledger
+from prismd.store.db import Database, Tx
+from prismd.store.ledger import OrphanHold
+from prismd.wire.common import Usage
+from prismd.wire.usage import CallRecord, UsageSource
+
+log = logging.getLogger("prism.recover")
+
+CRASHED = 500
+"""Status written down for a call that was cut by the end of the process."""
+
+
+async def recover(db: Database) -> list[CallRecord]:
+    """Settle all orphans in one transaction; return what was written down."""
+    orphans = await ledger.orphans(db)
+    if not orphans:
+        return []
+    records = [_record(orphan) for orphan in orphans]
+
+    def write(tx: Tx) -> None:
+        for record, orphan in zip(records, orphans, strict=True):
+            ledger.settle(tx, record, orphan.hold)
+
+    await db.write(write)
+    log.warning(
+        "%d calls were running when the last process ended: settled as recovered", len(records)
+    )
+    return records
+
+
+def _record(orphan: OrphanHold) -> CallRecord:
+    hold, call = orphan.hold, orphan.call
+    usage = Usage(
+        input_tokens=call.input_tokens, output_tokens=orphan.output_tokens, is_estimated=True
+    )
+    cost = bill(call.price, usage) if call.price is not None else None
+    return CallRecord(
+        request_id=hold.request_id,
+        ts_s=clock.wall_s(),
+        key_id=hold.key_id,
+        owner=call.owner,
+        org_id=call.org_id,
+        op=call.op,
+        model=call.model,
+        provider=call.provider,
+        upstream_model=call.upstream_model,
+        status=CRASHED,
+        error_code="gateway_crashed",
+        is_stream=call.is_stream,
+        is_complete=False,
+        usage=usage,
+        usage_source=UsageSource.RECOVERED,
+        cost_nano_usd=cost.cost_nano_usd if cost else None,
+        cost_pico_usd=cost.cost_pico_usd if cost else None,
+        price_source=cost.source if cost else None,
+        price_lines=cost.lines if cost else (),
+        account=hold.account,
+        windows=hold.windows,
+        tags=call.tags,
+        latency_ms=max(0.0, clock.wall_s() - hold.created_at_s) * 1000,
+        first_byte_ms=None,
+        attempts=1,
+    )

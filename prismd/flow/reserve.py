@@ -1,0 +1,218 @@
+"""The stage before a call costs anything: size it, and hold what it may cost and use.
+
+What limits a call is held before it is sent: the key's credits, the hard budgets it counts in, its
+tokens per minute. The hold is an upper bound, and it is enforced: a caller that gave no
+``max_tokens`` has one sent for it. The hold's row is queued here and durable before the first byte
+of a stream leaves, so that a crash finds out about every call that may have cost something.
+"""
+
+import asyncio
+import logging
+import math
+from dataclasses import dataclass
+
+from prismd.gateway import Gateway
+from prismd.kernel.errors import Forbidden, PrismError
+from prismd.metering.billing import upper_bound
+from prismd.metering.tokens import estimate_chars, estimate_messages
+from prismd.policy.ratelimit import TokenSlot
+from prismd.routing.plan import Attempt
+from prismd.snapshot import Snapshot
+from prismd.store import ledger
+from prismd.store.db import Tx
+from prismd.store.ledger import LedgerMismatch
+from prismd.wire.call import Call
+from prismd.wire.key import KeyType
+from prismd.wire.ledger import Hold
+from prismd.wire.price import ModelFacts, Price
+from prismd.wire.usage import OpenCall
+
+log = logging.getLogger("prism.reserve")
+
+PROMPT_MARGIN = 1.1
+"""Estimates of prompts are rarely more than a tenth too low."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What was set aside for one call; settling gives it back."""
+
+    hold: Hold
+    attempts: tuple[Attempt, ...]
+    """The planned attempts that can be paid for, at least one."""
+    prices: tuple[Price | None, ...]
+    """What each of them costs."""
+    tokens: TokenSlot | None
+    output_limit: int | None
+    """What to send as ``max_tokens``, per choice: the caller gave none, and the hold must hold."""
+    max_output_tokens: int | None
+    """The most that the answer can have; None when nothing limits the call."""
+    written: asyncio.Future[None]
+    """Done when the hold is durable."""
+    call: OpenCall
+
+    def price_of(self, attempt: Attempt) -> Price | None:
+        """Return the price of an attempt at the time of the reservation."""
+        return self.prices[self.attempts.index(attempt)]
+
+    def forget_tokens(self) -> None:
+        """Give back the tokens of a call that used none."""
+        if self.tokens is not None:
+            self.tokens.correct(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    attempt: Attempt
+    facts: ModelFacts
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    prompt_tokens: int
+    """As estimated."""
+    input_tokens: int
+    """The same with a margin."""
+    output_tokens: int
+    output_limit: int | None
+
+
+def reserve(
+    gateway: Gateway, snap: Snapshot, call: Call, planned: tuple[Attempt, ...]
+) -> Reservation:
+    """Hold what a call may cost and use; nothing is held when this raises.
+
+    Raises:
+        InsufficientCredits: the key's credits do not suffice. Forbidden: no model of the plan has
+        a price, and without one nothing can be enforced. LimitReached: a hard budget, or the
+        tokens per minute. Overloaded: the hold cannot be written.
+    """
+    key = call.caller.key
+    budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
+    is_prepaid = key.key_type is KeyType.MANAGED
+    is_paid_ahead = is_prepaid or any(budget.is_hard for budget in budgets)
+    targets = _affordable(snap, call, planned, is_paid_ahead=is_paid_ahead)
+    attempts = tuple(target.attempt for target in targets)
+    prices = tuple(target.facts.price for target in targets)
+
+    size: _Size | None = None
+    amount = 0
+    if is_paid_ahead or key.rate_limit_tpm is not None:
+        size = _size(snap, call, targets)
+    if is_paid_ahead and size is not None:
+        bounds = [
+            upper_bound(price, input_tokens=size.input_tokens, output_tokens=size.output_tokens)
+            for price in prices
+            if price is not None
+        ]
+        amount = max(bounds, default=0)
+    tokens = None
+    if size is not None:
+        wanted = size.input_tokens + size.output_tokens
+        tokens = gateway.limiter.reserve_tokens(key, wanted, call.started_s)
+    try:
+        hold = gateway.reserve.hold(call, budgets, amount)
+        try:
+            open_call = _open_call(call, attempts[0], prices[0], size)
+            written = _write(gateway, hold, open_call)
+        except BaseException:
+            gateway.reserve.release(hold)
+            raise
+    except BaseException:
+        if tokens is not None:
+            tokens.correct(0)
+        raise
+    return Reservation(
+        hold=hold,
+        attempts=attempts,
+        prices=prices,
+        tokens=tokens,
+        output_limit=size.output_limit if size else None,
+        max_output_tokens=size.output_tokens if size else None,
+        written=written,
+        call=open_call,
+    )
+
+
+def _affordable(
+    snap: Snapshot, call: Call, planned: tuple[Attempt, ...], *, is_paid_ahead: bool
+) -> list[_Target]:
+    """Return the attempts with what is known of their models; none without a price if it matters.
+
+    Raises:
+        Forbidden: none is left.
+    """
+    org_id = call.caller.key.org_id
+    targets = [
+        _Target(attempt, snap.facts(call.request.model, attempt.target, org_id))
+        for attempt in planned
+    ]
+    if not snap.needs_price(is_paid_ahead=is_paid_ahead):
+        return targets
+    priced = [target for target in targets if target.facts.price is not None]
+    if not priced:
+        names = ", ".join(f"{attempt.provider.id}/{attempt.model}" for attempt in planned)
+        msg = (
+            f"The model '{call.request.model}' has no price ({names}), so credits and budgets "
+            "cannot be kept. The operator can give it one: prismctl prices set."
+        )
+        raise Forbidden(msg, code="model_not_priced", param="model")
+    return priced
+
+
+def _size(snap: Snapshot, call: Call, targets: list[_Target]) -> _Size:
+    """Bound the tokens of a call from above."""
+    peek = call.request.peek
+    prompt = estimate_messages(peek.messages, peek.tools or ())
+    prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions or ())
+    most = math.ceil(prompt * PROMPT_MARGIN)
+    choices = max(1, peek.n or 1)
+    given = [limit for limit in (peek.max_tokens, peek.max_completion_tokens) if limit is not None]
+    if given:  # a vendor may read either
+        return _Size(prompt, most, max(0, *given) * choices, None)
+    limit = snap.default_max_tokens
+    known = (target.facts.context_tokens for target in targets)
+    contexts = [context for context in known if context is not None]
+    if contexts:
+        limit = max(1, min(limit, min(contexts) - most))
+    if (per_minute := call.caller.key.rate_limit_tpm) is not None:
+        # Otherwise a key with few tokens per minute could never leave max_tokens out.
+        limit = max(1, min(limit, (per_minute - most) // choices))
+    return _Size(prompt, most, limit * choices, limit)
+
+
+def _open_call(call: Call, attempt: Attempt, price: Price | None, size: _Size | None) -> OpenCall:
+    key = call.caller.key
+    # Where nothing is limited, the prompt is not counted ahead: a rough size does for a crash.
+    rough = estimate_chars(call.request.size_bytes)
+    return OpenCall(
+        owner=key.owner,
+        org_id=key.org_id,
+        op=call.op,
+        model=call.request.model,
+        provider=attempt.provider.id,
+        upstream_model=attempt.model,
+        is_stream=call.request.is_stream,
+        input_tokens=size.prompt_tokens if size else rough,
+        price=price,
+        tags=call.tags,
+    )
+
+
+def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> asyncio.Future[None]:
+    def write(tx: Tx) -> None:
+        ledger.hold(tx, hold, call)
+
+    def tell(written: asyncio.Future[None]) -> None:
+        if written.cancelled() or (error := written.exception()) is None:
+            return
+        if isinstance(error, LedgerMismatch):
+            gateway.reserve.faulty_keys.add(hold.key_id)
+            gateway.bus.publish("ledger", {"action": "mismatch", "key_id": hold.key_id})
+            log.critical("the books of key %s do not agree: %s", hold.key_id, error)
+        elif not isinstance(error, PrismError):
+            log.error("the hold of %s cannot be written", hold.request_id, exc_info=error)
+
+    written = gateway.stores.state.write(write)
+    written.add_done_callback(tell)
+    return written

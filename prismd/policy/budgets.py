@@ -1,0 +1,107 @@
+"""Which budgets a call counts in, and when their windows begin and end. In memory, pure.
+
+Windows follow the calendar in UTC, so no change of local time touches them, and a wall clock that
+steps back returns to the window it left: nothing is ever begun twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from prismd.policy.access import matches
+from prismd.wire.budget import Budget, BudgetScope, BudgetWindow, WindowRef
+from prismd.wire.key import KeyRecord
+
+_DAY_S = 86_400
+_WEEK_DAYS = 7
+_EPOCH_WEEKDAY = 3
+"""1970-01-01 was a Thursday, three days after a Monday."""
+_DECEMBER = 12
+_WINDOW_ORDER = {window: place for place, window in enumerate(BudgetWindow)}
+
+
+def bounds(window: BudgetWindow, at_s: float) -> tuple[int, int | None]:
+    """Return when the window around a moment begins and ends (epoch seconds; None: never)."""
+    day = int(at_s // _DAY_S)
+    if window is BudgetWindow.DAILY:
+        return day * _DAY_S, (day + 1) * _DAY_S
+    if window is BudgetWindow.WEEKLY:
+        monday = day - (day + _EPOCH_WEEKDAY) % _WEEK_DAYS
+        return monday * _DAY_S, (monday + _WEEK_DAYS) * _DAY_S
+    if window is BudgetWindow.MONTHLY:
+        now = datetime.fromtimestamp(at_s, UTC)
+        begins = datetime(now.year, now.month, 1, tzinfo=UTC)
+        is_december = now.month == _DECEMBER
+        ends = begins.replace(
+            year=now.year + is_december, month=1 if is_december else now.month + 1
+        )
+        return int(begins.timestamp()), int(ends.timestamp())
+    return 0, None
+
+
+def window_at(budget: Budget, at_s: float) -> WindowRef:
+    """Return the window of a budget around a moment."""
+    return WindowRef(budget.id, bounds(budget.window, at_s)[0])
+
+
+def _window_order(budget: Budget) -> int:
+    return _WINDOW_ORDER[budget.window]
+
+
+class BudgetBook:
+    """Every budget. Changed from the event loop only, after the change is durable."""
+
+    def __init__(self, budgets: Iterable[Budget] = ()) -> None:
+        self._by_id: dict[str, Budget] = {}
+        self._by_subject: dict[tuple[BudgetScope, str], dict[str, Budget]] = {}
+        self._model_patterns: dict[str, Budget] = {}
+        for budget in budgets:
+            self.put(budget)
+
+    def get(self, budget_id: str) -> Budget | None:
+        """Return the budget with this id."""
+        return self._by_id.get(budget_id)
+
+    def all(self) -> list[Budget]:
+        """Return every budget, by id."""
+        return [self._by_id[budget_id] for budget_id in sorted(self._by_id)]
+
+    def of(self, scope: BudgetScope, subject: str) -> list[Budget]:
+        """Return the budgets of one subject, the shortest window first."""
+        found = self._by_subject.get((scope, subject))
+        return sorted(found.values(), key=_window_order) if found else []
+
+    def put(self, budget: Budget) -> None:
+        """Add a budget, or replace it by its changed record."""
+        self._by_id[budget.id] = budget
+        if budget.scope is BudgetScope.MODEL and budget.subject.endswith("*"):
+            self._model_patterns[budget.id] = budget
+        self._by_subject.setdefault((budget.scope, budget.subject), {})[budget.id] = budget
+
+    def remove(self, budget_id: str) -> None:
+        """Forget a budget."""
+        budget = self._by_id.pop(budget_id)
+        self._model_patterns.pop(budget_id, None)
+        subject = (budget.scope, budget.subject)
+        del self._by_subject[subject][budget_id]
+        if not self._by_subject[subject]:
+            del self._by_subject[subject]
+
+    def matching(self, key: KeyRecord, model: str, tags: Mapping[str, str]) -> tuple[Budget, ...]:
+        """Return the budgets that a call counts in, in the order of their scopes."""
+        if not self._by_id:
+            return ()
+        subjects = [(BudgetScope.KEY, key.id)]
+        if key.owner is not None:
+            subjects.append((BudgetScope.OWNER, key.owner))
+        if key.org_id is not None:
+            subjects.append((BudgetScope.ORG, key.org_id))
+        subjects.append((BudgetScope.MODEL, model))
+        found = [budget for subject in subjects for budget in self.of(*subject)]
+        found += [
+            budget
+            for budget in self._model_patterns.values()
+            if budget.subject != model and matches(model, (budget.subject,))
+        ]
+        for name, value in tags.items():
+            found += self.of(BudgetScope.TAG, f"{name}={value}")
+        return tuple(found)

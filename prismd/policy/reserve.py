@@ -1,0 +1,242 @@
+"""May the call be paid for? Credits and budgets: hold before the call, settle or release after.
+
+One process, one event loop, one owner: what is decided here is exact. The same condition is part
+of the statement that writes the hold, so the database would refuse what must not be.
+
+Invariant: for prepaid credits and every hard budget, what was spent and what is held is never more
+than there is, but for calls that cost more than they could have known (overruns).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from prismd.kernel import clock
+from prismd.kernel.errors import InsufficientCredits, LimitReached
+from prismd.kernel.jsonio import Usd
+from prismd.kernel.money import NanoUsd, format_usd
+from prismd.policy.budgets import BudgetBook, bounds, window_at
+from prismd.wire.budget import Budget, BudgetWindow, WindowRef, WindowSums
+from prismd.wire.call import Call
+from prismd.wire.key import KeyType
+from prismd.wire.ledger import Hold, credit_account, spend_account
+
+HOLD_S = 3_900.0
+"""How long a hold is good: longer than any call may take without renewing it."""
+
+_WINDOWS_KEPT = 2
+"""Windows of a budget that are remembered: a clock that steps back finds the one before."""
+
+_NEVER_S = 365 * 86_400.0
+"""What to wait for a budget that never starts anew."""
+
+
+class Credits:
+    """A key's prepaid money."""
+
+    __slots__ = ("held", "posted")
+
+    def __init__(self, posted: int = 0) -> None:
+        self.posted = posted
+        self.held = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAlert:
+    """A budget has passed its warning, or its limit."""
+
+    budget: Budget
+    percent: int
+    spent_nano_usd: int
+
+
+class Reserve:
+    """Credits and budgets of all keys. Used from the event loop only."""
+
+    def __init__(self) -> None:
+        self.budgets = BudgetBook()
+        self._credits: dict[str, Credits] = {}
+        self._windows: dict[str, dict[int, WindowSums]] = {}
+        """Budget id → start of a window → what it has seen."""
+        self.faulty_keys: set[str] = set()
+        """Keys whose books in memory and on disk did not agree: they may spend nothing."""
+
+    def load(
+        self,
+        balances: Mapping[str, NanoUsd],
+        budgets: Iterable[Budget],
+        windows: Mapping[WindowRef, WindowSums],
+    ) -> None:
+        """Take over what the database knows, at start."""
+        self._credits = {key_id: Credits(posted) for key_id, posted in balances.items()}
+        self.budgets = BudgetBook(budgets)
+        for window, sums in windows.items():
+            self._windows.setdefault(window.budget_id, {})[window.starts_at_s] = sums
+
+    def credits(self, key_id: str) -> Credits:
+        """Return what a key has and holds."""
+        return self._credits.get(key_id) or Credits()
+
+    def grant(self, key_id: str, amount: int) -> None:
+        """Add credits that have been written down."""
+        self._credits.setdefault(key_id, Credits()).posted += amount
+
+    def sums(self, budget: Budget, at_s: float) -> WindowSums:
+        """Return what the window of a budget around a moment has seen."""
+        return self._sums(window_at(budget, at_s))
+
+    def forgive(self, window: WindowRef) -> None:
+        """Let a window begin anew, as has been written down."""
+        sums = self._sums(window)
+        sums.forgiven_nano_usd = sums.spent_nano_usd
+
+    def hold(self, call: Call, budgets: tuple[Budget, ...], amount: int) -> Hold:
+        """Set an amount aside for a call; the first that does not have it is named.
+
+        Args:
+            call: The call.
+            budgets: What ``BudgetBook.matching`` returned for it.
+            amount: Upper bound of its cost in nano-dollars; 0 when nothing limits it.
+
+        Raises:
+            InsufficientCredits: the key's credits do not suffice. LimitReached: a hard budget.
+        """
+        key, now_s = call.caller.key, clock.wall_s()
+        is_prepaid = key.key_type is KeyType.MANAGED
+        if key.id in self.faulty_keys:
+            msg = (
+                "The books of this key do not agree, so it may spend nothing. "
+                "Ask the operator: 'prismctl ledger verify' names what is wrong."
+            )
+            raise InsufficientCredits(msg, code="ledger_mismatch")
+        mine = self._credits.setdefault(key.id, Credits()) if is_prepaid else None
+        if mine is not None and (mine.posted <= 0 or mine.posted - mine.held < amount):
+            raise _no_credits(mine, amount)
+        seen = [(budget, window_at(budget, now_s)) for budget in budgets]
+        for budget, window in seen:
+            sums = self._sums(window)
+            left = budget.limit_nano_usd - sums.counted_nano_usd
+            if budget.is_hard and (left <= 0 or left - sums.held_nano_usd < amount):
+                raise _over_budget(budget, sums, amount, now_s)
+        if mine is not None:
+            mine.held += amount
+        for _, window in seen:
+            self._sums(window).held_nano_usd += amount
+        return Hold(
+            request_id=call.id,
+            key_id=key.id,
+            account=credit_account(key.id) if is_prepaid else spend_account(key.id),
+            amount_nano_usd=amount,
+            windows=tuple(window for _, window in seen),
+            limits=tuple(budget.limit_nano_usd if budget.is_hard else None for budget, _ in seen),
+            created_at_s=now_s,
+            expires_at_s=now_s + HOLD_S,
+        )
+
+    def owe(self, hold: Hold, cost: int) -> None:
+        """Hold what a call costs beyond its hold, before its settlement is written.
+
+        So nobody is promised money that the database, which may be ahead of us, no longer has.
+        """
+        self._add_held(hold, max(0, cost - hold.amount_nano_usd))
+
+    def settle(self, hold: Hold, cost: int) -> list[BudgetAlert]:
+        """Take the cost of a call, whose settlement is durable, and give back its hold."""
+        self._add_held(hold, -max(cost, hold.amount_nano_usd))
+        if hold.is_prepaid:
+            self._credits[hold.key_id].posted -= cost
+        alerts = []
+        for window in hold.windows:
+            sums = self._sums(window)
+            before = sums.counted_nano_usd
+            sums.spent_nano_usd += cost
+            budget = self.budgets.get(window.budget_id)
+            if budget is not None and (alert := _alert(budget, before, sums.counted_nano_usd)):
+                alerts.append(alert)
+        return alerts
+
+    def release(self, hold: Hold) -> None:
+        """Give back all of a hold: its call cost nothing, and nothing was written."""
+        self._add_held(hold, -hold.amount_nano_usd)
+
+    def _add_held(self, hold: Hold, amount: int) -> None:
+        if hold.is_prepaid:
+            self._credits[hold.key_id].held += amount
+        for window in hold.windows:
+            self._sums(window).held_nano_usd += amount
+
+    def _sums(self, window: WindowRef) -> WindowSums:
+        windows = self._windows.setdefault(window.budget_id, {})
+        sums = windows.get(window.starts_at_s)
+        if sums is None:
+            sums = windows[window.starts_at_s] = WindowSums()
+            for start in sorted(windows)[:-_WINDOWS_KEPT]:
+                if not windows[start].held_nano_usd and start != window.starts_at_s:
+                    del windows[start]
+        return sums
+
+
+def money(**amounts: int) -> dict[str, object]:
+    """Return members of an error that are amounts, each with its exact twin."""
+    found: dict[str, object] = {}
+    for name, amount in amounts.items():
+        found |= {name: Usd(amount), f"{name}_nano_usd": amount}
+    return found
+
+
+def resets_at_s(window: BudgetWindow, now_s: float) -> int | None:
+    """Return when a window that runs now ends."""
+    return bounds(window, now_s)[1]
+
+
+def _no_credits(mine: Credits, amount: int) -> InsufficientCredits:
+    msg = (
+        f"This call may cost up to ${_usd(amount)}, but the credits of this key are "
+        f"${_usd(mine.posted)}, of which ${_usd(mine.held)} are held by running calls. "
+        "Ask for fewer tokens (max_tokens), or have credits added."
+    )
+    details = money(needed=amount, balance=mine.posted, held=mine.held)
+    return InsufficientCredits(msg, details=details, headers={"x-should-retry": "false"})
+
+
+def _over_budget(budget: Budget, sums: WindowSums, amount: int, now_s: float) -> LimitReached:
+    resets_s = resets_at_s(budget.window, now_s)
+    when = f"It starts anew at {clock.iso(resets_s)}." if resets_s else "It does not start anew."
+    msg = (
+        f"The {budget.window} budget of {budget.scope} '{budget.subject}' is "
+        f"${_usd(budget.limit_nano_usd)}: ${_usd(sums.counted_nano_usd)} are spent, "
+        f"${_usd(sums.held_nano_usd)} are held by running calls, and this call may cost up to "
+        f"${_usd(amount)}. {when}"
+    )
+    return LimitReached(
+        msg,
+        code="budget_exceeded",
+        param="budgets",
+        retry_after_s=resets_s - now_s if resets_s else _NEVER_S,
+        headers={"x-should-retry": "false"},
+        details={
+            "budget": budget.id,
+            "scope": budget.scope,
+            "subject": budget.subject,
+            "window": budget.window,
+            **money(
+                limit=budget.limit_nano_usd,
+                spent=sums.counted_nano_usd,
+                held=sums.held_nano_usd,
+                needed=amount,
+            ),
+            "resets_at": clock.iso(resets_s) if resets_s else None,
+        },
+    )
+
+
+def _alert(budget: Budget, before: int, after: int) -> BudgetAlert | None:
+    """Return the highest mark that has been passed just now."""
+    for percent in (100, budget.warn_percent):
+        mark = budget.limit_nano_usd * percent
+        if before * 100 < mark <= after * 100:
+            return BudgetAlert(budget, percent, after)
+    return None
+
+
+def _usd(amount: int) -> str:
+    return format_usd(NanoUsd(amount))
