@@ -1,7 +1,6 @@
 """The sections ``logging`` and ``cost_tracking``: what is written down of a call."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
@@ -20,14 +19,6 @@ class LoggingConfig(Section):
 
     format: Literal["json", "text"] = "json"
     """One JSON object per line, or a line for people."""
-
-
-class UnknownModels(StrEnum):
-    """What becomes of calls of models without a price."""
-
-    DENY_MANAGED = "deny_managed"
-    DENY = "deny"
-    ALLOW = "allow"
 
 
 class ModelPricing(Section):
@@ -101,7 +92,7 @@ class CostTrackingConfig(Section):
     custom_pricing: Mapping[Name, ModelPricing] = {}
     """Model → your own price, in place of the public one."""
 
-    unknown_models: UnknownModels = UnknownModels.DENY_MANAGED
-    """Calls of models without a price: `deny_managed` refuses those of managed keys and of hard
-    budgets (neither can be enforced without a price), `deny` refuses all, `allow` serves all;
+    unknown_models: Literal["deny_managed", "deny", "allow"] = "deny_managed"
+    """Calls of models without a price: ``deny_managed`` refuses those of managed keys and of hard
+    budgets (neither can be enforced without a price), ``deny`` refuses all, ``allow`` serves all;
     what is served is not billed, and counted as unpriced."""

@@ -13,13 +13,24 @@ from prismd.store import requests as request_table
 room = APIRouter(tags=["requests"], dependencies=[Depends(deps.admin)])
 
 
-class TokenUsage(BaseModel):
-    """Tokens of a call."""
+class CallUsage(BaseModel):
+    """What a call used; parts of input and output are contained in them."""
 
     input_tokens: int
     output_tokens: int
     cached_input_tokens: int
     reasoning_tokens: int
+    cache_write_tokens: int
+    audio_input_tokens: int
+    audio_output_tokens: int
+    images: int
+    pages: int
+    characters: int
+    audio_ms: int
+    video_ms: int
+    searches: int
+    requests: int
+    """Answers that the provider gave."""
     is_estimated: bool
 
 
@@ -59,7 +70,7 @@ class RequestObject(BaseModel):
     error_code: str | None
     is_stream: bool
     is_complete: bool
-    usage: TokenUsage
+    usage: CallUsage
     cost: Usd | None
     cost_nano_usd: int | None
     price_source: str | None
