@@ -28,7 +28,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     cost_nano_usd: int | None
     """None when the model has no price."""
     price_source: str | None
-    """``config``, ``genai-prices``, ``fake`` or ``local``; None when there is no price."""
+    """As in ``Price.source``; None when there is no price."""
     latency_ms: float
     first_byte_ms: float | None
     attempts: int

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -179,6 +181,16 @@ class TestOverrides:
             "price.deleted",
             {"model": ["m", None], "rates": [{"per_image": "2"}, None]},
         )
+
+    def test_many_at_once_leave_one(self, gateway: Daemon) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda rate: put(gateway, "m", per_image=rate), range(1, 17)))
+        (left,) = listed(gateway, model="m")
+        assert {price["id"] for price in made} == {left["id"]}
+        told = gateway.admin.get("/-/audit", params={"object_id": left["id"]}).json()["data"]
+        assert told[0]["changes"]["rates"][1] == {"per_image": str(left["pricing"]["per_image"])}
+        for after, before in pairwise(told):
+            assert after["changes"]["rates"][0] == before["changes"]["rates"][1]
 
     def test_one_that_is_gone_cannot_be_removed(self, gateway: Daemon) -> None:
         price = put(gateway, "m", input_per_mtok=1)
