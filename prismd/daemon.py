@@ -30,6 +30,7 @@ from prismd.metering.tick import tick
 from prismd.policy.identity import KeyTable
 from prismd.reload import reload
 from prismd.snapshot import build
+from prismd.store import idempotency
 from prismd.store import keys as key_table
 from prismd.store import prices as price_table
 from prismd.store import requests as request_table
@@ -183,7 +184,7 @@ def _start_background(gateway: Gateway) -> None:
     spawn = gateway.tasks.spawn
     spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
-    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune-traces")
+    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
     spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(), name="warm-prices")
     if gateway.snapshot.source is not None:
@@ -198,10 +199,14 @@ async def _tick(gateway: Gateway) -> None:
 
 
 async def _prune(gateway: Gateway) -> None:
-    def write(tx: Tx) -> int:
+    def traces(tx: Tx) -> int:
         return request_table.prune(tx, clock.wall_s() - TRACES_KEPT_S)
 
-    await gateway.stores.traffic.write(write)
+    def answers(tx: Tx) -> int:
+        return idempotency.prune(tx, clock.now_s())
+
+    await gateway.stores.traffic.write(traces)
+    await gateway.stores.state.write(answers)
 
 
 async def _warm() -> None:

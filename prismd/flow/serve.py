@@ -8,7 +8,9 @@ import asyncio
 from functools import partial
 from urllib.parse import quote
 
+from prismd.dialects.errors import error_body
 from prismd.flow.attempt import Whole, attempt
+from prismd.flow.replay import Claim, Kept, replay
 from prismd.flow.reply import Reply
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.stream import Relay
@@ -21,24 +23,34 @@ from prismd.policy.permit import Admission, permit
 from prismd.routing.plan import Attempt, plan
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
+from prismd.wire.idempotency import Answer
 from prismd.wire.usage import CallRecord
 
 _FAULT = "The gateway failed to handle this call."
+_JSON = {"content-type": "application/json"}
 
 
 async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     """The whole life of one inference call, in order.
 
     stage      produces            may end the call with
+    replay     answer or claim     409 and 422 idempotency_…; only for calls with Idempotency-Key
     permit     admission           403 permission_denied, 429 rate_limit_exceeded
     plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
     attempt    answer (or stream)  502 / 503 / 504, or the vendor's own refusal
     settle     the call's record   never; exactly once, also when the client leaves
     """
     trace = Trace(call.started_s)
+    claim: Claim | None = None
     admission: Admission | None = None
     attempts: tuple[Attempt, ...] = ()
     try:
+        if call.idempotency_key is not None:
+            found = await replay(gateway, call.idempotency_key, call.id)
+            if isinstance(found, Kept):
+                return await _again(gateway, snap, call, found, trace)
+            claim = found
+
         admission = permit(call, gateway.limiter)
         trace.stage("permit", key_id=call.caller.key.id, ip=call.caller.ip, **admission.headers)
 
@@ -50,23 +62,28 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         )
         trace.stage("plan", targets=[f"{step.provider.id}/{step.model}" for step in attempts])
 
+        if claim is not None:
+            await claim.begin()
         answer = await attempt(gateway, snap, call, attempts, trace)
         trace.stage("attempt", provider=answer.attempt.provider.id)
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
-        outcome = Outcome.failed(error, _last_tried(attempts, trace))
+        said = Answer(error.status, _JSON, error_body(error, call.dialect))
+        outcome = Outcome.failed(
+            error, _last_tried(attempts, trace), answer=said if error is caught else None
+        )
         trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
-        await settle(gateway, snap, call, outcome, trace=trace, admission=admission)
+        await settle(gateway, snap, call, outcome, trace=trace, admission=admission, claim=claim)
         error.headers |= _error_headers(error, trace, admission)
         raise
     except asyncio.CancelledError:
         tried = _last_tried(attempts, trace)
         left = Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried)
-        await settle(gateway, snap, call, left, trace=trace, admission=admission)
+        await settle(gateway, snap, call, left, trace=trace, admission=admission, claim=claim)
         raise
 
-    close = partial(settle, gateway, snap, call, trace=trace, admission=admission)
+    close = partial(settle, gateway, snap, call, trace=trace, admission=admission, claim=claim)
     headers = admission.headers | _answer_headers(answer.attempt, trace)
     if isinstance(answer, Whole):
         record = await close(
@@ -76,12 +93,21 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
                 output_chars=len(answer.body),
                 is_complete=True,
                 first_byte_s=answer.first_byte_s,
+                answer=Answer(200, _JSON, answer.body),
             )
         )
         return Reply(headers | _cost_headers(record), body=answer.body)
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
     relay = Relay(call, answer, idle_timeout_s=snap.stream_idle_timeout_s, settle=close)
     return Reply(headers, stream=relay)
+
+
+async def _again(gateway: Gateway, snap: Snapshot, call: Call, kept: Kept, trace: Trace) -> Reply:
+    """Answer with what was kept. It is traced, and costs nothing."""
+    trace.stage("replay", original_request_id=kept.request_id)
+    outcome = Outcome(status=kept.answer.status, is_complete=True)
+    await settle(gateway, snap, call, outcome, trace=trace, admission=None)
+    return Reply.again(kept)
 
 
 def _last_tried(attempts: tuple[Attempt, ...], trace: Trace) -> Attempt | None:

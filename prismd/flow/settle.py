@@ -8,6 +8,7 @@ must not be able to fill the ledger.
 import logging
 from dataclasses import dataclass
 
+from prismd.flow.replay import Claim
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
@@ -24,6 +25,7 @@ from prismd.store import usage as usage_table
 from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
+from prismd.wire.idempotency import Answer
 from prismd.wire.usage import CallRecord
 
 log = logging.getLogger("prism.settle")
@@ -47,11 +49,15 @@ class Outcome:
     is_complete: bool = False
     first_byte_s: float | None = None
     """Monotonic time of the first byte from the provider."""
+    answer: Answer | None = None
+    """What the client receives, to be kept under an idempotency key; None if it received less."""
 
     @classmethod
-    def failed(cls, error: PrismError, attempt: Attempt | None = None) -> "Outcome":
+    def failed(
+        cls, error: PrismError, attempt: Attempt | None = None, *, answer: Answer | None = None
+    ) -> "Outcome":
         """Return the outcome of a call that ended with an error before any output."""
-        return cls(status=error.status, error_code=error.code, attempt=attempt)
+        return cls(status=error.status, error_code=error.code, attempt=attempt, answer=answer)
 
 
 async def settle(
@@ -62,20 +68,26 @@ async def settle(
     *,
     trace: Trace,
     admission: Admission | None,
+    claim: Claim | None = None,
 ) -> CallRecord:
     """Close a call. Runs to its end even if the caller is cancelled meanwhile."""
     try:
         record = _record(snap, call, outcome, trace)
 
         def write(tx: Tx) -> None:
-            usage_table.insert(tx, record)
+            if outcome.attempt is not None:
+                usage_table.insert(tx, record)
+            if claim is not None:
+                claim.settle(tx, outcome.answer)
 
         try:
-            if outcome.attempt is not None:
+            if outcome.attempt is not None or (claim is not None and claim.is_begun):
                 await finish(gateway.stores.state.write(write))
         finally:
             _tell(gateway, snap, record, trace)
     finally:
+        if claim is not None:
+            claim.end()
         if admission is not None:
             admission.release()
     return record

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from prismd.dialects.errors import error_event
 from prismd.flow.attempt import Begun, next_events
+from prismd.flow.replay import Transcript
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.kernel import sse
 from prismd.kernel.errors import PrismError, UpstreamTimeout
@@ -17,6 +18,8 @@ from prismd.kernel.tasks import finish
 from prismd.wire.call import Call
 
 Settle = Callable[[Outcome], Awaitable[object]]
+
+STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
 class Relay:
@@ -27,6 +30,7 @@ class Relay:
         self._begun = begun
         self._idle_timeout_s = idle_timeout_s
         self._settle = settle
+        self._sent = Transcript(is_wanted=call.idempotency_key is not None)
         self._is_settled = False
         self._events = self._run()
 
@@ -47,16 +51,18 @@ class Relay:
         decoder = self._begun.decoder
         try:
             for event in self._begun.first:
-                yield event
+                yield self._sent.add(event)
             while not decoder.is_done:
                 for event in await self._next():
-                    yield event
+                    yield self._sent.add(event)
         except PrismError as error:
-            await self._close(error.status, error.code)
-            yield error_event(error, self._call.dialect)
+            end = error_event(error, self._call.dialect)
+            await self._close(error.status, error.code, end=end)
+            yield end
         else:
-            await self._close(200, None)
-            yield sse.encode(sse.DONE)
+            end = sse.encode(sse.DONE)
+            await self._close(200, None, end=end)
+            yield end
 
     async def _next(self) -> Iterator[bytes]:
         begun = self._begun
@@ -68,9 +74,13 @@ class Relay:
             msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:g} s."
             raise UpstreamTimeout(msg, provider=provider) from None
 
-    async def _close(self, status: int, error_code: str | None) -> None:
+    async def _close(
+        self, status: int, error_code: str | None, *, end: bytes | None = None
+    ) -> None:
+        """Settle. ``end`` are the last bytes, None when the client left before them."""
         self._is_settled = True
         begun = self._begun
+        answer = None if end is None else self._sent.answer(STREAM_HEADERS, end=end)
         await self._settle(
             Outcome(
                 status=status,
@@ -80,5 +90,6 @@ class Relay:
                 output_chars=begun.decoder.output_chars,
                 is_complete=error_code is None,
                 first_byte_s=begun.first_byte_s,
+                answer=answer,
             )
         )
