@@ -10,6 +10,8 @@ or neither. The same request then gets the same answer, for 24 hours.
 * **Errors are kept, too,** once a provider was asked (as Stripe and the IETF draft have it): after
   a time-out nobody knows what the provider did, and failover has already tried what can be tried.
   The replay says ``x-should-retry: false``, so SDKs stop; who wants a new attempt uses a new key.
+  Not kept are 429 and 503: they say that nothing was taken on and invite the client to come again,
+  so its key is free for that.
 * **What was not kept is not done again:** an answer over 1 MiB, and a stream that its client left
   before its end, are ``idempotency_not_replayable``. A call that a dead process left behind is
   ``idempotency_outcome_unknown``. Both name the first call, whose usage or audit row tells more.
@@ -38,6 +40,7 @@ IN_FLIGHT_RETRY_S = 1.0
 _ORIGINAL = "x-prism-original-request-id"
 _NO_RETRY = {"x-should-retry": "false"}
 _ERROR = 400
+_COME_AGAIN = frozenset({429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,11 @@ class Claim:
             tx: That transaction.
             answer: None where there is none to keep, because the client left before its end.
         """
-        if self.is_begun:
+        if not self.is_begun:
+            return
+        if answer is not None and answer.status in _COME_AGAIN:
+            self.forget(tx)
+        else:
             self._gateway.answers.keep(tx, self._key, self._request_id, answer)
 
     def forget(self, tx: Tx) -> None:
