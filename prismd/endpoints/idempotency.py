@@ -42,7 +42,7 @@ def key_of(scope: Scope, body: bytes, *, owner: str) -> IdempotencyKey | None:
     Raises:
         InvalidRequest: the header is not 1 to 255 printable ASCII characters.
     """
-    text = next((value for name, value in scope["headers"] if name == HEADER.encode()), None)
+    text = _header(scope)
     if text is None:
         return None
     if not 1 <= len(text) <= MAX_KEY_CHARS or any(not 0x20 <= char <= 0x7E for char in text):  # noqa: PLR2004  # space to tilde
@@ -62,7 +62,7 @@ def key_of_change(gateway: Gateway, scope: Scope, body: bytes) -> IdempotencyKey
     Raises:
         InvalidRequest: as ``key_of``.
     """
-    if scope["method"] in _READS:
+    if scope["method"] in _READS or _header(scope) is None:
         return None
     try:
         check_operator(gateway, scope)
@@ -100,6 +100,10 @@ async def serve_once(
         found.end()
     for message in messages:
         await send(message)
+
+
+def _header(scope: Scope) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == HEADER.encode()), None)
 
 
 async def _close(gateway: Gateway, claim: Claim, answer: Answer) -> None:

@@ -7,14 +7,19 @@ import sqlite3
 import threading
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from prismd import daemon as daemon_module
+from prismd.kernel import clock
+from prismd.store.idempotency import KEPT_S
 from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon, Key, stop_daemon, wait_for
 from tests.fake_process import FakeProcess
+from tests.in_process import client_of, running_gateway
 from tests.raw_http import request
 
 SLOW = {"x-prism-fake-latency": "300ms"}
@@ -322,6 +327,24 @@ def test_an_answer_is_sealed_and_kept_for_a_day(start: StartDaemon) -> None:
     assert later.status_code == 200
     assert "idempotency-replayed" not in later.headers
     assert_same(later, ask(daemon, key, "secret-name", "fake/echo", text="something else"))
+
+
+async def test_what_is_over_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_gateway(tmp_path) as gateway:
+        token = gateway.data_dir.admin_token()
+        assert token is not None
+        async with client_of(gateway, token.reveal()) as client:
+            headers = {"idempotency-key": "pruned"}
+            made = await client.post("/-/keys", json={"name": "x"}, headers=headers)
+            assert made.status_code == 201
+        left = []
+        for later_s in (KEPT_S - 60, KEPT_S + 60):
+            with monkeypatch.context() as patch:
+                now_s = clock.wall_s() + later_s
+                patch.setattr(clock, "wall_s", lambda now_s=now_s: now_s)
+                await daemon_module._prune(gateway)
+            left.append(len(await gateway.stores.state.rows("SELECT 1 FROM idempotency", {})))
+        assert left == [1, 0]
 
 
 # ── admin ─────────────────────────────────────────────────────────────────────────────────────────
