@@ -5,7 +5,7 @@ A route without a declared policy makes ``build`` fail, so it can never be serve
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
-from prismd.endpoints import chat, diagnostics, health, models
+from prismd.endpoints import chat, diagnostics, health, idempotency, models
 from prismd.endpoints.admin import (
     audit,
     backups,
@@ -145,7 +145,12 @@ class App:
                 return
             if scope["method"] == "HEAD":
                 scope, send = {**scope, "method": "GET"}, _head_only(send)
-            await self._rooms(scope, _replayed(body, receive), send)
+            room = partial(self._rooms, scope, _replayed(body, receive))
+            key = idempotency.key_of_change(self._gateway, scope, body)
+            if key is None:
+                await room(send)
+            else:
+                await idempotency.serve_once(self._gateway, key, scope["request_id"], room, send)
 
 
 class Cors:

@@ -34,8 +34,8 @@ from prismd.policy.reserve import HOLD_S, Reserve
 from prismd.reload import reload
 from prismd.snapshot import build
 from prismd.store import budgets as budget_table
+from prismd.store import idempotency, ledger
 from prismd.store import keys as key_table
-from prismd.store import ledger
 from prismd.store import prices as price_table
 from prismd.store import requests as request_table
 from prismd.store.datadir import DataDir
@@ -202,7 +202,7 @@ def _start_background(gateway: Gateway) -> None:
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
     spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
     spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
-    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune-traces")
+    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
     spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(), name="warm-prices")
     if gateway.snapshot.source is not None:
@@ -230,10 +230,14 @@ async def _checkpoint(gateway: Gateway) -> None:
 
 
 async def _prune(gateway: Gateway) -> None:
-    def write(tx: Tx) -> int:
+    def traces(tx: Tx) -> int:
         return request_table.prune(tx, clock.wall_s() - TRACES_KEPT_S)
 
-    await gateway.stores.traffic.write(write)
+    def answers(tx: Tx) -> int:
+        return idempotency.prune(tx, clock.now_s())
+
+    await gateway.stores.traffic.write(traces)
+    await gateway.stores.state.write(answers)
 
 
 async def _warm() -> None:

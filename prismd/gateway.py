@@ -27,7 +27,9 @@ from prismd.store import keys as key_table
 from prismd.store.audit import AuditLog
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
+from prismd.store.idempotency import KeptAnswers
 from prismd.store.stores import Stores
+from prismd.wire.idempotency import IdempotencyKey
 from prismd.wire.ledger import Hold
 from prismd.wire.usage import CallRecord
 
@@ -48,6 +50,8 @@ class Unsettled:
 
     record: CallRecord
     hold: Hold
+    keep: Callable[[Tx], None] | None
+    """Keeps the answer under the call's idempotency key, in the same transaction."""
 
 
 class Progress(Protocol):
@@ -77,6 +81,7 @@ class Gateway:
     reserve: Reserve
     """Credits and budgets."""
     audit: AuditLog = field(init=False)
+    answers: KeptAnswers = field(init=False)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     health: HealthBook = field(default_factory=HealthBook)
     recorder: Recorder = field(default_factory=Recorder)
@@ -87,6 +92,8 @@ class Gateway:
     """Held from reading a key to writing its change, so that no change is lost."""
     changing_prices: asyncio.Lock = field(default_factory=asyncio.Lock)
     """The same for overrides of prices."""
+    claimed: dict[tuple[str, bytes], IdempotencyKey] = field(default_factory=dict)
+    """The idempotency keys of running calls, by name: one call each."""
     started_at_s: float = field(default_factory=clock.wall_s)
     is_draining: bool = False
     last_config_error: ConfigFault | None = None
@@ -105,6 +112,7 @@ class Gateway:
     def __post_init__(self) -> None:
         """Derive what hangs on the secrets of this data directory."""
         self.audit = AuditLog(self.pepper)
+        self.answers = KeptAnswers(self.pepper)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Put a snapshot in force for the calls to come."""

@@ -40,6 +40,15 @@ _ERROR_RESPONSE = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 
+_READS = frozenset({"GET", "HEAD"})
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request again under the same key has the same answer, and no effect.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+
 
 class HotRow(Protocol):
     """What is read of a hot route."""
@@ -83,6 +92,8 @@ def document(
         operation["security"] = _SECURITY[policy]
         operation["responses"].pop("422", None)
         operation["responses"]["default"] = _ERROR_RESPONSE
+        if policy is Policy.ADMIN and method not in _READS:
+            operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return doc
 
 
@@ -91,6 +102,7 @@ def _operation(row: HotRow, request: Mapping[str, object]) -> dict[str, object]:
         "tags": [row.op.value],
         "summary": f"{row.op.value} (OpenAI API)",
         "operationId": f"{row.op.value}_{row.method.lower()}",
+        "parameters": [_IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
         "responses": {
             "200": {

@@ -1,8 +1,13 @@
 """The HTTP client: the only importer of httpx2; an error envelope becomes an ``ApiError``.
 
 Redirects are not followed and a proxy is not used for loopback: a token goes where it was meant to.
+
+Every change through the admin API has an ``Idempotency-Key`` of its own. So when a connection
+breaks before the answer is here, the change is sent again under the same key: the gateway makes it
+once, and a new key's secret is not lost.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,7 +24,16 @@ from prismctl.jsontext import Json, Object, as_object, as_text, dumps, loads, pi
 
 CONNECT_TIMEOUT_S = 5.0
 DEFAULT_TIMEOUT_S = 30.0
+TRIES = 5
+"""How often a change is sent whose answer does not arrive."""
+TRY_AGAIN_S = 1.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_READS = ("GET", "HEAD", "OPTIONS")
+_KEY = "idempotency-key"
+
+
+class _ConnectionLost(Unreachable):
+    """The connection broke after the request was sent, wholly or in part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +128,28 @@ class Http:
             params: Query parameters.
             body: Sent as JSON unless None.
             content: Sent as it is, as JSON; instead of ``body``.
-            headers: Further request headers.
+            headers: Further request headers, lower case.
 
         Raises:
             ApiError: the gateway answered with an error.
             Unreachable: it did not answer, or not in time.
         """
-        with self.stream(
-            method, path, params=params, body=body, content=content, headers=headers
-        ) as stream:
-            # Read inside: a broken body is as much a network failure as a broken connection.
-            return Answer(stream.status, stream.headers, b"".join(stream.chunks))
+        sent, left = dict(headers or {}), 1
+        if path.startswith("/-/") and method not in _READS:
+            sent.setdefault(_KEY, secrets.token_hex(16))
+            left = TRIES
+        while True:
+            try:
+                with self.stream(
+                    method, path, params=params, body=body, content=content, headers=sent
+                ) as stream:
+                    # Read inside: a broken body is as much a failure as a broken connection.
+                    return Answer(stream.status, stream.headers, b"".join(stream.chunks))
+            except (_ConnectionLost, ApiError) as error:
+                left -= 1
+                if not left or not _comes_later(error):
+                    raise
+            time.sleep(TRY_AGAIN_S)
 
     @contextmanager
     def stream(
@@ -158,7 +183,8 @@ class Http:
             raise Unreachable(msg, hint="allow more with --timeout SECONDS") from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             self._trace(method, path, None, started_s)
-            raise Unreachable(
+            is_lost = isinstance(error, (httpx2.ReadError, httpx2.RemoteProtocolError))
+            raise (_ConnectionLost if is_lost else Unreachable)(
                 f"cannot reach {self.base_url}: {_reason(error)}",
                 hint="is the gateway running? start one here with: prismctl up",
             ) from None
@@ -172,6 +198,11 @@ class Http:
         status = "no answer" if response is None else str(response.status_code)
         request_id = "-" if response is None else response.headers.get("x-request-id", "-")
         self._log(f"{method} {self.base_url}{path} {status} {elapsed_ms:.0f}ms {request_id}")
+
+
+def _comes_later(error: _ConnectionLost | ApiError) -> bool:
+    """Say whether the same request again gets the answer that is still missing."""
+    return isinstance(error, _ConnectionLost) or error.code == "idempotency_in_flight"
 
 
 def _reason(error: Exception) -> str:

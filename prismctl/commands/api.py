@@ -33,6 +33,12 @@ def api(
     source: Annotated[
         str | None, typer.Option("--input", help="Body from a file, or - for stdin", metavar="FILE")
     ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", "-H", help="A request header: 'If-Match: \"3\"'", metavar="NAME:VALUE"
+        ),
+    ] = None,
 ) -> None:
     """Send a request and print the answer.
 
@@ -42,7 +48,7 @@ def api(
     if not path.startswith("/"):
         msg = f"{path!r} does not begin with /"
         raise UsageProblem(msg, hint=f"prismctl api {method} /{path}")
-    verb_, fields = method.upper(), _fields(field or [])
+    verb_, fields, headers = method.upper(), _fields(field or []), _headers(header or [])
     if source is not None and fields:
         raise UsageProblem("--input and --field are two ways to say the body: use one")
     is_query = verb_ in ("GET", "HEAD", "DELETE")
@@ -52,6 +58,7 @@ def api(
         _with_query(path, fields) if is_query else path,
         body=fields if fields and not is_query else None,
         content=None if source is None else _read(source),
+        headers=headers,
     )
     _show(ctx, answer.content)
 
@@ -76,6 +83,18 @@ def _fields(given: list[str]) -> Object:
             raise UsageProblem(msg)
         fields[name.removesuffix(":")] = _json(text, value) if name.endswith(":") else value
     return fields
+
+
+def _headers(given: list[str]) -> dict[str, str]:
+    headers = {}
+    for text in given:
+        name, colon, value = text.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if not colon or not name or not f"{name}{value}".isprintable() or not text.isascii():
+            msg = f"{text!r} is no header (Name: value)"
+            raise UsageProblem(msg)
+        headers[name] = value
+    return headers
 
 
 def _json(text: str, value: str) -> Json:

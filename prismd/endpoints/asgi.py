@@ -7,6 +7,7 @@ from typing import TypeVar
 from starlette.types import Receive, Scope, Send
 
 from prismd.flow.reply import Reply
+from prismd.flow.stream import STREAM_HEADERS
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
 from prismd.kernel.tasks import TaskSet
@@ -21,7 +22,6 @@ BODY_GRACE_S = 30.0
 """How long a body may take before its rate counts: a phone may lose its network for a while."""
 MIN_BODY_BYTES_PER_S = 4_096
 """The rate after that; slower ones only hold a connection."""
-_STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
 class ClientLeft(Exception):
@@ -101,7 +101,7 @@ async def send_reply(send: Send, reply: Reply) -> None:
         await send({"type": "http.response.body", "body": body})
         return
     try:
-        await _start(send, reply, _STREAM_HEADERS)
+        await _start(send, reply, STREAM_HEADERS)
         async for event in reply.stream:
             await send({"type": "http.response.body", "body": event, "more_body": True})
     finally:
@@ -110,15 +110,15 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 
 async def _start(
-    send: Send, reply: Reply, more: dict[str, str], *, length: int | None = None
+    send: Send, reply: Reply, of_body: dict[str, str], *, length: int | None = None
 ) -> None:
     headers = [
         (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in (reply.headers | more).items()
+        for name, value in (of_body | reply.headers).items()
     ]
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
 
 
 def prism_headers(scope: Scope) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from prismd.dialects.openai import parse_chat
-from prismd.endpoints import deps
+from prismd.endpoints import deps, idempotency
 from prismd.endpoints.asgi import (
     ClientLeft,
     prism_headers,
@@ -53,12 +53,16 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             headers=headers,
             started_s=clock.monotonic_s(),
             timeout_s=timeout_of(headers),
+            idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),
         )
 
         async def walk() -> None:
             await send_reply(send, await serve(gateway, snap, call))
 
-        await while_connected(receive, gateway.tasks, walk)
+        if call.idempotency_key is not None and not call.request.is_stream:
+            await walk()  # to its end, for the next try of a client that leaves
+        else:
+            await while_connected(receive, gateway.tasks, walk)
     except ClientLeft:
         return
 

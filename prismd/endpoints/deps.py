@@ -87,13 +87,12 @@ async def caller(request: Request, gateway: TheGateway) -> Caller:
     return caller_of(gateway, request.scope)
 
 
-async def admin(request: Request, gateway: TheGateway) -> None:
-    """Let the operator in.
+def check_operator(gateway: Gateway, scope: Scope) -> None:
+    """Let only the operator pass.
 
     Raises:
         Unauthenticated: no admin token; Forbidden: the admin API is not served on this address.
     """
-    scope = request.scope
     if not (_is_private(scope) or gateway.snapshot.config.admin.allow_remote):
         msg = (
             "The admin API is served on loopback or over TLS only. "
@@ -101,6 +100,11 @@ async def admin(request: Request, gateway: TheGateway) -> None:
         )
         raise Forbidden(msg, code="admin_not_served_here")
     check_admin(bearer(scope), gateway.snapshot.admin_token)
+
+
+async def admin(request: Request, gateway: TheGateway) -> None:
+    """Let the operator in; raises as ``check_operator``."""
+    check_operator(gateway, request.scope)
 
 
 TheCaller = Annotated[Caller, Depends(caller)]

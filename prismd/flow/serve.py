@@ -10,12 +10,14 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
+from prismd.dialects.errors import error_body
 from prismd.flow.attempt import Begun, Whole, attempt
 from prismd.flow.drain import Drain, Outlived, outlive
+from prismd.flow.replay import Claim, Kept, replay
 from prismd.flow.reply import Reply
 from prismd.flow.reserve import Reservation, reserve
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
-from prismd.flow.stream import Relay, Settle, hold_durably
+from prismd.flow.stream import SUCCESS, Relay, Settle, hold_durably
 from prismd.gateway import Gateway
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import Internal, PrismError, UpstreamError
@@ -27,16 +29,19 @@ from prismd.routing.plan import Attempt, plan
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
+from prismd.wire.idempotency import Answer
 from prismd.wire.ledger import credit_account
 from prismd.wire.usage import CallRecord
 
 _FAULT = "The gateway failed to handle this call."
+_JSON = {"content-type": "application/json"}
 
 
 async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     """The whole life of one inference call, in order.
 
     stage      produces            may end the call with
+    replay     answer or claim     409 and 422 idempotency_…; only for calls with Idempotency-Key
     permit     admission           403 permission_denied, 429 rate_limit_exceeded
     plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
     reserve    hold                402 credits, 429 budget or tokens per minute, 403 no price
@@ -44,6 +49,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     settle     the call's record   never; exactly once, also when the client leaves
     """
     trace = Trace(call.started_s)
+    claim: Claim | None = None
     admission: Admission | None = None
     reservation: Reservation | None = None
 
@@ -56,9 +62,16 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
             trace=trace,
             admission=admission,
             reservation=reservation,
+            claim=claim,
         )
 
     try:
+        if call.idempotency_key is not None:
+            found = await replay(gateway, call.idempotency_key, call.id)
+            if isinstance(found, Kept):
+                return await _again(gateway, snap, call, found, trace)
+            claim = found
+
         admission = permit(call, gateway.limiter)
         trace.stage("permit", key_id=call.caller.key.id, ip=call.caller.ip, **admission.headers)
 
@@ -73,33 +86,22 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         reservation = reserve(gateway, snap, call, attempts)
         trace.stage("reserve", **_held(reservation))
 
-        drain = _drain_for(gateway, snap, reservation)
-        work = attempt(gateway, snap, call, reservation, trace)
-        relay = partial(
-            Relay,
-            call,
-            idle_timeout_s=snap.stream_idle_timeout_s,
-            settle=close,
-            drain=drain,
-        )
-        if drain is not None and drain.has_room:
-            after = partial(_close_late, reservation, relay, close)
-            answer = await outlive(work, drain, after=after)
-        else:
-            answer = await work
-        trace.stage("attempt", provider=answer.attempt.provider.id)
-        if isinstance(answer, Begun):
-            await hold_durably(gateway, reservation, answer)
+        if claim is not None:
+            await claim.begin()
+        answer = await _answer(gateway, snap, call, reservation, trace=trace, close=close)
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
-        outcome = Outcome.failed(error, _last_tried(reservation, trace))
+        said = Answer(error.status, _JSON, error_body(error, call.dialect))
+        outcome = Outcome.failed(
+            error, _last_tried(reservation, trace), answer=said if error is caught else None
+        )
         trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
         await close(outcome)
         error.headers |= _error_headers(error, trace, admission)
         raise
     except Outlived:
-        raise  # it is closed when its answer is here
+        raise
     except asyncio.CancelledError:
         tried = _last_tried(reservation, trace)
         # The provider had the prompt, and may have gone on: what it did is estimated.
@@ -110,27 +112,61 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         raise
 
     headers = admission.headers | _answer_headers(answer.attempt, trace)
-    if isinstance(answer, Whole):
-        record = await close(
-            Outcome(
-                attempt=answer.attempt,
-                usage=answer.usage,
-                output_chars=len(answer.body),
-                is_complete=True,
-                first_byte_s=answer.first_byte_s,
-            )
+    if isinstance(answer, Relay):
+        headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
+        return Reply(headers, stream=answer)
+    record = await close(
+        Outcome(
+            attempt=answer.attempt,
+            usage=answer.usage,
+            output_chars=len(answer.body),
+            is_complete=True,
+            first_byte_s=answer.first_byte_s,
+            answer=Answer(SUCCESS, _JSON, answer.body),
         )
-        return Reply(headers | _cost_headers(gateway, record), body=answer.body)
-    headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
+    )
+    return Reply(headers | _cost_headers(gateway, record), body=answer.body)
+
+
+async def _answer(
+    gateway: Gateway,
+    snap: Snapshot,
+    call: Call,
+    reservation: Reservation,
+    *,
+    trace: Trace,
+    close: Settle,
+) -> Whole | Relay:
+    """Return the first answer; a stream's hold is durable, and its first byte may leave.
+
+    Raises:
+        Outlived: the client left, but the provider is drained: the call is closed when it is over.
+    """
+    is_drained = any(snap.is_drained(step.provider.id) for step in reservation.attempts)
+    drain = Drain(gateway.tasks, gateway.drains) if is_drained else None
+    relay = partial(
+        Relay, call, idle_timeout_s=snap.stream_idle_timeout_s, settle=close, drain=drain
+    )
+    work = attempt(gateway, snap, call, reservation, trace)
+    if drain is not None and drain.has_room:
+        answer = await outlive(work, drain, after=partial(_close_late, reservation, relay, close))
+    else:
+        answer = await work
+    trace.stage("attempt", provider=answer.attempt.provider.id)
+    if isinstance(answer, Whole):
+        return answer
+    await hold_durably(gateway, reservation, answer)
     answer.decoder.annotate = partial(_metadata, gateway, call, reservation, answer)
     stream = gateway.streams[call.id] = relay(answer)
-    return Reply(headers, stream=stream)
+    return stream
 
 
-def _drain_for(gateway: Gateway, snap: Snapshot, reservation: Reservation) -> Drain | None:
-    """Return where the answer is read on if the client leaves; None if it is cut then."""
-    is_drained = any(snap.is_drained(step.provider.id) for step in reservation.attempts)
-    return Drain(gateway.tasks, gateway.drains) if is_drained else None
+async def _again(gateway: Gateway, snap: Snapshot, call: Call, kept: Kept, trace: Trace) -> Reply:
+    """Answer with what was kept. It is traced, and costs nothing."""
+    trace.stage("replay", original_request_id=kept.request_id)
+    outcome = Outcome(status=kept.answer.status, is_complete=True)
+    await settle(gateway, snap, call, outcome, trace=trace, admission=None, reservation=None)
+    return Reply.again(kept)
 
 
 async def _close_late(

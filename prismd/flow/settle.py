@@ -8,8 +8,11 @@ the disk refuses is kept and tried again until it is written; a restart would fi
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from prismd.flow.replay import Claim
 from prismd.flow.reserve import Reservation
 from prismd.gateway import Gateway, Unsettled
 from prismd.kernel import clock
@@ -26,6 +29,7 @@ from prismd.store import ledger, requests
 from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
+from prismd.wire.idempotency import Answer
 from prismd.wire.usage import CallRecord, UsageSource
 
 log = logging.getLogger("prism.settle")
@@ -51,11 +55,15 @@ class Outcome:
     is_complete: bool = False
     first_byte_s: float | None = None
     """Monotonic time of the first byte from the provider."""
+    answer: Answer | None = None
+    """What the client receives, to be kept under an idempotency key; None if it received less."""
 
     @classmethod
-    def failed(cls, error: PrismError, attempt: Attempt | None = None) -> "Outcome":
+    def failed(
+        cls, error: PrismError, attempt: Attempt | None = None, *, answer: Answer | None = None
+    ) -> "Outcome":
         """Return the outcome of a call that ended with an error before any output."""
-        return cls(status=error.status, error_code=error.code, attempt=attempt)
+        return cls(status=error.status, error_code=error.code, attempt=attempt, answer=answer)
 
 
 async def settle(
@@ -67,6 +75,7 @@ async def settle(
     trace: Trace,
     admission: Admission | None,
     reservation: Reservation | None,
+    claim: Claim | None = None,
 ) -> CallRecord:
     """Close a call. Runs to its end even if the caller is cancelled meanwhile.
 
@@ -78,19 +87,27 @@ async def settle(
         record = _record(call, outcome, trace, reservation)
         try:
             if reservation is not None:
-                await _close(gateway, record, reservation)
+                keep = partial(claim.settle, answer=outcome.answer) if claim else None
+                await _close(gateway, record, reservation, keep)
         finally:
             _tell(gateway, snap, record, trace)
     finally:
+        if claim is not None:
+            claim.end()
         if admission is not None:
             admission.release()
     return record
 
 
-async def _close(gateway: Gateway, record: CallRecord, reservation: Reservation) -> None:
+async def _close(
+    gateway: Gateway,
+    record: CallRecord,
+    reservation: Reservation,
+    keep: Callable[[Tx], None] | None,
+) -> None:
     if reservation.tokens is not None:
         reservation.tokens.correct(record.usage.input_tokens + record.usage.output_tokens)
-    unsettled = Unsettled(record, reservation.hold)
+    unsettled = Unsettled(record, reservation.hold, keep)
     gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
     try:
         written = _write(gateway, unsettled)
@@ -109,6 +126,8 @@ def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
             ledger.release(tx, hold)
         else:
             ledger.settle(tx, record, hold)
+        if unsettled.keep is not None:
+            unsettled.keep(tx)
 
     def follow(written: asyncio.Future[None]) -> None:
         if written.cancelled() or (error := written.exception()) is not None:

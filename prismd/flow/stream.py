@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from prismd.dialects.errors import error_event
 from prismd.flow.attempt import Begun, next_events
 from prismd.flow.drain import DRAIN_S, Drain, Pump
+from prismd.flow.replay import Transcript
 from prismd.flow.reserve import Reservation
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.gateway import Gateway
@@ -25,6 +26,7 @@ from prismd.kernel import sse
 from prismd.kernel.errors import Internal, PrismError, UpstreamTimeout
 from prismd.kernel.tasks import finish
 from prismd.metering.tokens import estimate_chars
+from prismd.routing.plan import Attempt
 from prismd.store import ledger
 from prismd.store.db import Tx
 from prismd.store.ledger import LedgerMismatch
@@ -32,6 +34,7 @@ from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
 SUCCESS = 200
+STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 Settle = Callable[[Outcome], Awaitable[object]]
 
@@ -91,10 +94,16 @@ class Relay:
         self._idle_timeout_s = idle_timeout_s
         self._settle = settle
         self._drain_in = drain
+        self._sent = Transcript(is_wanted=call.idempotency_key is not None)
         self._is_settled = False
         self._pump = Pump(begun.chunks, drain.tasks) if drain else None
         self._chunks = self._pump or begun.chunks
         self._events = self._run()
+
+    @property
+    def attempt(self) -> Attempt:
+        """Return the attempt that answers."""
+        return self._begun.attempt
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the events that the client receives."""
@@ -145,10 +154,10 @@ class Relay:
         decoder = self._begun.decoder
         try:
             for event in self._begun.first:
-                yield event
+                yield self._sent.add(event)
             while not decoder.is_done:
                 for event in await self._next():
-                    yield event
+                    yield self._sent.add(event)
         except PrismError as error:
             yield await self._last(error.status, error)
         else:
@@ -166,13 +175,17 @@ class Relay:
 
     async def _last(self, status: int, error: PrismError | None) -> bytes:
         """Settle, and return the end marker, or the event that says why there is none."""
+        end = error_event(error, self._call.dialect) if error else sse.encode(sse.DONE)
         try:
-            await self._close(status, error.code if error else None)
+            await self._close(status, error.code if error else None, end=end)
         except PrismError as refused:  # by the disk: what is not written is not finished
-            error = refused
-        return error_event(error, self._call.dialect) if error else sse.encode(sse.DONE)
+            return error_event(refused, self._call.dialect)
+        return end
 
-    async def _close(self, status: int, error_code: str | None) -> None:
+    async def _close(
+        self, status: int, error_code: str | None, *, end: bytes | None = None
+    ) -> None:
+        """Settle, once. ``end`` are the last bytes; None when the client left before them."""
         if self._is_settled:
             return
         self._is_settled = True
@@ -190,5 +203,6 @@ class Relay:
                 output_deltas=decoder.output_deltas,
                 is_complete=error_code is None,
                 first_byte_s=self._begun.first_byte_s,
+                answer=None if end is None else self._sent.answer(STREAM_HEADERS, end=end),
             )
         )

@@ -7,7 +7,7 @@ How an error looks on the wire (OpenAI, Anthropic, Google, JSON-RPC) is decided 
     ├ InvalidRequest      400 invalid_request_error
     │ ├ NotFound          404 not_found
     │ ├ MethodNotAllowed  405 invalid_request_error
-    │ ├ Conflict          409 · PreconditionFailed 412
+    │ ├ Conflict          409 · PreconditionFailed 412 · Reused 422
     │ ├ RequestTimeout    408 · TooLarge 413
     │ └ UnsupportedEncoding 415 · HeadTooLarge 431
     ├ Unauthenticated     401 authentication_error
@@ -93,6 +93,13 @@ class PreconditionFailed(InvalidRequest):
 
     status = 412
     code = "version_mismatch"
+
+
+class Reused(InvalidRequest):
+    """An ``Idempotency-Key`` that already stands for another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
 
 
 class RequestTimeout(InvalidRequest):

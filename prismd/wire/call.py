@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from prismd.wire.chat import ChatRequest
+from prismd.wire.idempotency import IdempotencyKey
 from prismd.wire.key import KeyRecord
 
 
@@ -46,6 +47,8 @@ class Call:
     """Monotonic time at which the whole request was here."""
     timeout_s: float | None
     """The caller's own limit (``x-prism-request-timeout``), or None for the configured one."""
+    idempotency_key: IdempotencyKey | None = None
+    """The ``Idempotency-Key`` that the call carries: asked again, it is answered as before."""
 
     @property
     def wants_usage(self) -> bool:

@@ -174,7 +174,8 @@ async def test_the_walk_of_a_stream(caller: httpx2.AsyncClient) -> None:
             "flow/stream:_run",
             "flow/settle:settle",
             "store/sqlite:write",
-            "kernel/sse:encode",
+            "front/gate:send_on",
+            "flow/stream:aclose",
         ],
         steps.calls,
     )

@@ -31,6 +31,8 @@ class Canned:
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    is_cut: bool = False
+    """Whether the connection is closed instead."""
 
     def content(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -63,6 +65,9 @@ class StubGateway:
                 body = self.rfile.read(length)
                 stub.sent.append(Sent(self.command, path, query, headers, body))
                 answer = stub.answer(self.command, path)
+                if answer.is_cut:
+                    self.close_connection = True
+                    return
                 content = answer.content()
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():

@@ -59,6 +59,9 @@ def test_what_is_not_json_is_printed_as_it_is_but_harmless_in_a_terminal(
         ("POST", "/x", "-f", "a:=nope"),
         ("POST", "/x", "-f", "a=1", "--input", "-"),
         ("POST", "/x", "--input", "/not/there"),
+        ("POST", "/x", "-H", "no-colon"),
+        ("POST", "/x", "-H", ": value"),
+        ("POST", "/x", "-H", "a: b\r\nc: d"),
     ],
 )
 def test_mistakes_are_2_and_send_nothing(
@@ -66,3 +69,10 @@ def test_mistakes_are_2_and_send_nothing(
 ) -> None:
     assert cli("api", *words).code == 2
     assert stub.sent == []
+
+
+def test_headers_go_along(cli: Run, stub: StubGateway) -> None:
+    stub.on("PUT", "/-/keys/key_1", {})
+    cli("api", "PUT", "/-/keys/key_1", "-H", 'If-Match: "3"', "-H", "Idempotency-Key: mine")
+    sent = stub.last("PUT").headers
+    assert (sent["if-match"], sent["idempotency-key"]) == ('"3"', "mine")
