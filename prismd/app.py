@@ -17,7 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
 from prismd.endpoints import chat, diagnostics, health, models
-from prismd.endpoints.admin import audit, backups, capabilities, events, keys, requests, usage
+from prismd.endpoints.admin import (
+    audit,
+    backups,
+    capabilities,
+    events,
+    keys,
+    prices,
+    requests,
+    usage,
+)
 from prismd.endpoints.asgi import ClientLeft, read_body
 from prismd.endpoints.deps import POLICIES, Policy
 from prismd.front.gate import Gate, answering, internal_error
@@ -55,6 +64,7 @@ ROOMS: tuple[APIRouter, ...] = (
     models.room,
     models.admin_room,
     keys.room,
+    prices.room,
     usage.room,
     requests.room,
     audit.room,

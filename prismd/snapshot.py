@@ -117,8 +117,7 @@ class Snapshot:
 
     def override(self, public_name: str, target: Target) -> PriceOverride | None:
         """Return the override that is in force for everybody's calls of a model, if one is."""
-        found = self.prices.override(public_name, _priced(target))
-        return found[0] if found else None
+        return self.prices.override(public_name, _priced(target))
 
     def keeping(self, before: "Snapshot") -> "Snapshot":
         """Return the same with the models that providers of before gave, at the same address."""

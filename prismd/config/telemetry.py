@@ -93,8 +93,8 @@ class CostTrackingConfig(Section):
     """Model → your own price, in place of the public one."""
 
     unknown_models: Literal["deny_managed", "deny", "allow"] = "deny_managed"
-    """Calls of models without a price: `deny_managed` refuses those of managed keys and of hard
-    budgets (neither can be enforced without a price), `deny` refuses all, `allow` serves all;
+    """Calls of models without a price: ``deny_managed`` refuses those of managed keys and of hard
+    budgets (neither can be enforced without a price), ``deny`` refuses all, ``allow`` serves all;
     what is served is not billed, and counted as unpriced."""
 
     default_max_tokens: Annotated[Whole, Field(ge=1, le=1_000_000)] = 16_384

@@ -18,7 +18,7 @@ from prismd.wire.common import Usage
 ABSENT = msgspec.Raw()
 """Default of a raw field; ``Raw | None`` would refuse objects."""
 
-MAX_TOKENS = 10**9
+MAX_TOKENS = 10**8
 """A vendor that reports more than this for one call is not believed."""
 
 MAX_MODEL_CHARS = 256

@@ -20,11 +20,11 @@ MAX_USD = 10_000_000
 """The largest amount accepted from outside, in dollars."""
 
 
-def parse_usd(text: str) -> NanoUsd:
+def parse_dollars(text: str, *, decimals: int) -> Decimal:
     """Read plain decimal dollars exactly.
 
     Raises:
-        ValueError: not a finite decimal number, finer than a nano-dollar, or over ``MAX_USD``.
+        ValueError: not a finite decimal number, more decimals than that, or over ``MAX_USD``.
     """
     try:
         amount = Decimal(text)
@@ -37,11 +37,15 @@ def parse_usd(text: str) -> NanoUsd:
     if abs(amount) > MAX_USD:
         msg = f"the amount is over the limit of {MAX_USD} dollars"
         raise ValueError(msg)
-    nano = amount * NANO_PER_USD
-    if nano != nano.to_integral_value():
-        msg = "the amount is finer than a nano-dollar (9 decimals)"
+    if amount != amount.quantize(Decimal(1).scaleb(-decimals)):
+        msg = f"the amount has more than {decimals} decimals"
         raise ValueError(msg)
-    return NanoUsd(int(nano))
+    return amount
+
+
+def parse_usd(text: str) -> NanoUsd:
+    """Read an amount in plain decimal dollars; raises like ``parse_dollars``, to nano-dollars."""
+    return NanoUsd(int(parse_dollars(text, decimals=9) * NANO_PER_USD))
 
 
 def format_usd(amount: NanoUsd) -> str:

@@ -6,7 +6,7 @@ running keeps the price it began with.
 
 from collections.abc import Iterable
 
-from prismd.wire.price import Price, PriceOverride
+from prismd.wire.price import PriceOverride
 
 _Subject = tuple[str, str | None, str | None]
 """Model, provider id, org id: there is one override of each."""
@@ -16,14 +16,11 @@ class PriceOverrides:
     """All overrides, by what they are for. Used from the event loop only."""
 
     def __init__(self, overrides: Iterable[PriceOverride] = ()) -> None:
-        self._in_force: dict[_Subject, tuple[PriceOverride, Price]] = {}
-        for override in overrides:
-            self.put(override)
+        self._in_force = {_subject(override): override for override in overrides}
 
     def put(self, override: PriceOverride) -> None:
         """Add an override, or replace the one of the same subject."""
-        price = Price(override.rates, source="override" if override.org_id is None else "org")
-        self._in_force[_subject(override)] = (override, price)
+        self._in_force[_subject(override)] = override
 
     def remove(self, override: PriceOverride) -> None:
         """Take an override out."""
@@ -31,20 +28,19 @@ class PriceOverrides:
 
     def every(self) -> list[PriceOverride]:
         """Return all of them, oldest first."""
-        return sorted((own for own, _ in self._in_force.values()), key=lambda own: own.id)
+        return sorted(self._in_force.values(), key=lambda override: override.id)
 
     def by_id(self, override_id: str) -> PriceOverride | None:
         """Return one, or None if it is not there."""
-        return next((own for own, _ in self._in_force.values() if own.id == override_id), None)
+        return next((own for own in self._in_force.values() if own.id == override_id), None)
 
     def of(self, model: str, provider: str | None, org_id: str | None) -> PriceOverride | None:
         """Return the override of exactly this subject."""
-        found = self._in_force.get((model, provider, org_id))
-        return found[0] if found else None
+        return self._in_force.get((model, provider, org_id))
 
     def find(
-        self, names: Iterable[str], *, provider_id: str, org_id: str | None
-    ) -> tuple[PriceOverride, Price] | None:
+        self, names: tuple[str, ...], *, provider_id: str, org_id: str | None
+    ) -> PriceOverride | None:
         """Return what is in force for a call.
 
         The org's own before everybody's, then the provider's own before any provider's, then the
@@ -52,7 +48,6 @@ class PriceOverrides:
         """
         if not self._in_force:
             return None
-        names = tuple(names)
         for org in (None,) if org_id is None else (org_id, None):
             for provider in (provider_id, None):
                 for name in names:

@@ -55,15 +55,15 @@ class PriceBook:
     def facts(self, public_name: str, priced: PricedModel, org_id: str | None = None) -> ModelFacts:
         """Return what is known of a model, for the calls of an org."""
         known = self._known(priced)
-        found = self.override(public_name, priced, org_id)
-        if found is not None:
-            return ModelFacts(found[1], known.context_tokens)
+        override = self.override(public_name, priced, org_id)
+        if override is not None:
+            return ModelFacts(override.price(), known.context_tokens)
         own = self._own.get(public_name) or self._own.get(priced.model)
         return ModelFacts(own, known.context_tokens) if own else known
 
     def override(
         self, public_name: str, priced: PricedModel, org_id: str | None = None
-    ) -> tuple[PriceOverride, Price] | None:
+    ) -> PriceOverride | None:
         """Return the override that is in force for a model, if one is."""
         return self._overrides.find(
             (public_name, priced.model), provider_id=priced.provider_id, org_id=org_id

@@ -92,7 +92,7 @@ def insert(tx: Tx, record: CallRecord) -> bool:
         "reasoning_tokens": usage.reasoning_tokens,
         "usage": jsonio.encode(usage).decode(),
         "cost_nano_usd": record.cost_nano_usd,
-        "cost_pico_usd": record.cost_pico_usd,
+        "cost_pico_usd": None if record.cost_pico_usd is None else str(record.cost_pico_usd),
         "price_source": record.price_source,
         "price_lines": jsonio.encode(record.price_lines).decode(),
         "account": record.account,

@@ -109,3 +109,7 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     created_at_s: int
     updated_at_s: int
+
+    def price(self) -> Price:
+        """Return it as the price of a model."""
+        return Price(self.rates, source="override" if self.org_id is None else "org")

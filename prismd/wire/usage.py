@@ -63,7 +63,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     cost_pico_usd: int | None = None
     """The same before it was rounded up."""
     price_source: str | None
-    """``config``, ``genai-prices``, ``fake`` or ``local``; None when there is no price."""
+    """As in ``Price.source``; None when there is no price."""
     price_lines: tuple[PriceLine, ...] = ()
     """What the cost is made of, at the prices of that moment."""
     account: str | None = None

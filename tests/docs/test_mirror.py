@@ -10,6 +10,8 @@ LAYERS = ("kernel", "dialects", "policy", "routing", "metering", "store")
 ELSEWHERE = {
     "store/files.py": "store/test_backup.py",
     "dialects/base.py": "dialects/test_openai.py",
+    "metering/gap_prices.py": "metering/test_public_prices.py",
+    "metering/overrides.py": "metering/test_prices.py",
     "metering/recorder.py": "metering/test_prometheus.py",
     "store/db.py": "store/test_sqlite.py",
     "store/readers.py": "store/test_sqlite.py",

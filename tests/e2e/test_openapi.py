@@ -156,6 +156,7 @@ def busy_key(daemon: Daemon) -> Key:
 PAGES = [
     ("/-/keys", "/-/keys?limit=3"),
     ("/-/models", "/-/models"),
+    ("/-/prices", "/-/prices"),
     ("/-/usage", "/-/usage"),
     ("/-/usage", "/-/usage?group_by=key,owner,org,model,provider,day&since=24h"),
     ("/-/usage", "/-/usage?group_by="),
@@ -193,6 +194,21 @@ def test_keys(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
     assert_described(document, "/-/keys/{key_id}/credits", added)
     revoked = daemon.admin.delete(f"/-/keys/{made.json()['id']}")
     assert_described(document, "/-/keys/{key_id}", revoked)
+
+
+def test_prices(daemon: Daemon, document: dict[str, Any]) -> None:
+    document = closed(document)
+    of_an_image = {"model": "described", "org_id": "org_1", "per_image": 0.04}
+    made = daemon.admin.put("/-/prices", json=of_an_image)
+    assert made.status_code == 200, made.text
+    assert_described(document, "/-/prices", made)
+    assert_described(document, "/-/prices", daemon.admin.get("/-/prices?source=org"))
+    removed = daemon.admin.delete(f"/-/prices/{made.json()['id']}")
+    assert_described(document, "/-/prices/{price_id}", removed)
+    call = {"model": "fake/echo", "usage": {"input_tokens": 9, "images": 1}}
+    billed = daemon.admin.post("/-/prices/test", json=call)
+    assert billed.status_code == 200
+    assert_described(document, "/-/prices/test", billed)
 
 
 def test_traces(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
@@ -255,6 +271,12 @@ REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("PUT", "/-/keys/{key_id}", {"name": None}, False),
     ("POST", "/-/keys/{key_id}/credits", {"amount": 1}, True),
     ("POST", "/-/keys/{key_id}/credits", {}, False),
+    ("PUT", "/-/prices", {"model": "nobodys", "per_page": "0.002", "provider": None}, True),
+    ("PUT", "/-/prices", {"model": "nobodys", "per_page": -1}, False),
+    ("PUT", "/-/prices", {"model": "nobodys", "colour": 1}, False),
+    ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"input_tokens": 1}}, True),
+    ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"tokens": 1}}, False),
+    ("POST", "/-/prices/test", {"model": "fake/echo"}, False),
     ("POST", "/v1/chat/completions", {"model": "fake/echo", "messages": [{}], "n": None}, True),
     ("POST", "/v1/chat/completions", {"model": "fake/echo"}, False),
     ("POST", "/v1/chat/completions", {"model": "fake/echo", "messages": [], "n": "x"}, False),

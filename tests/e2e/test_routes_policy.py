@@ -27,6 +27,10 @@ POLICIES = {
     ("PUT", "/-/keys/{key_id}"): "admin",
     ("DELETE", "/-/keys/{key_id}"): "admin",
     ("POST", "/-/keys/{key_id}/credits"): "admin",
+    ("GET", "/-/prices"): "admin",
+    ("PUT", "/-/prices"): "admin",
+    ("DELETE", "/-/prices/{price_id}"): "admin",
+    ("POST", "/-/prices/test"): "admin",
     ("GET", "/-/usage"): "admin",
     ("GET", "/-/requests/{request_id}"): "admin",
     ("GET", "/-/events"): "admin",
@@ -66,10 +70,11 @@ REFUSALS = {
 FILLED = {
     "{model}": "fake/echo",
     "{key_id}": "key_none",
+    "{price_id}": "prc_none",
     "{request_id}": "req_none",
     "{backup_id}": "bak_none",
 }
-ABSENT = {"key_not_found", "request_not_found", "backup_not_found"}
+ABSENT = {"key_not_found", "price_not_found", "request_not_found", "backup_not_found"}
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +171,7 @@ def test_a_declared_route_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 ALLOWED: dict[str, set[str]] = {}
 for _method, _path in POLICIES:
     ALLOWED.setdefault(_path, set()).add(_method)
+ALLOWED["/-/prices/test"].add("DELETE")  # "test" could be the id of a price
 
 
 @pytest.mark.parametrize("path", ALLOWED)

@@ -15,7 +15,7 @@ room = APIRouter(tags=["requests"], dependencies=[Depends(deps.admin)])
 
 
 class CallUsage(BaseModel):
-    """What a call used; parts are contained in their wholes."""
+    """What a call used; parts of input and output are contained in them."""
 
     input_tokens: int
     output_tokens: int
@@ -31,6 +31,7 @@ class CallUsage(BaseModel):
     video_ms: int
     searches: int
     requests: int
+    """Answers that the provider gave."""
     is_estimated: bool
 
 

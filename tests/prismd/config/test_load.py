@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prismd.config.load import LoadedConfig, load
 from prismd.config.problem import ConfigProblem
 from prismd.kernel.errors import ConfigError
+from prismd.wire.price import Unit
 
 
 def write(folder: Path, text: str, name: str = "prism.yaml") -> Path:
@@ -153,6 +154,34 @@ def problems(folder: Path, text: str) -> list[str]:
             (
                 "prism.yaml:1:38 cost_tracking.custom_pricing.m.input_per_mtok must be plain "
                 "dollars per million, such as 0.15, with at most 6 decimals"
+            ),
+        ),
+        (
+            "cost_tracking: {custom_pricing: {m: {per_image: 0.0000000000001}}}",
+            (
+                "prism.yaml:1:38 cost_tracking.custom_pricing.m.per_image must be plain "
+                "dollars for one, such as 0.04, with at most 12 decimals"
+            ),
+        ),
+        (
+            "cost_tracking: {custom_pricing: {m: {output_per_mtok: 1, reasoning_per_mtok: -1}}}",
+            (
+                "prism.yaml:1:58 cost_tracking.custom_pricing.m.reasoning_per_mtok must be plain "
+                "dollars per million, such as 0.15, with at most 6 decimals"
+            ),
+        ),
+        (
+            "cost_tracking: {custom_pricing: {m: {per_image: 1, cache_write_per_mtok: 1}}}",
+            (
+                "prism.yaml:1:34 cost_tracking.custom_pricing.m has cache_write_per_mtok, "
+                "but not input_per_mtok for the rest"
+            ),
+        ),
+        (
+            "cost_tracking: {unknown_models: deny_all}",
+            (
+                "prism.yaml:1:17 cost_tracking.unknown_models must be "
+                "'deny_managed', 'deny' or 'allow'"
             ),
         ),
         (
@@ -343,7 +372,9 @@ providers:
   b: {api_key: "${OPENAI_API_KEY}", headers: {x-team: blue, x-api-key: "env:K"}, models: [m1]}
   a: {type: groq, default_timeout: 500ms, auto_discover: yes}
 model_map: {m: b, 4o: b/gpt-4o}
-cost_tracking: {custom_pricing: {m: {input_per_mtok: 0.1, output_per_mtok: 3}}}
+cost_tracking:
+  unknown_models: allow
+  custom_pricing: {m: {input_per_mtok: 0.1, output_per_mtok: 3, per_video_second: 0.5}}
 ip_acl: {trusted_proxies: ["10.0.0.0/8", "::1"]}
 """
     config = loaded(tmp_path, text).config
@@ -361,6 +392,12 @@ ip_acl: {trusted_proxies: ["10.0.0.0/8", "::1"]}
     assert config.model_map == {"m": "b", "4o": "b/gpt-4o"}
     pricing = config.cost_tracking.custom_pricing["m"]
     assert (str(pricing.input_per_mtok), str(pricing.output_per_mtok)) == ("0.1", "3")
+    assert pricing.rates() == {
+        Unit.INPUT: 100_000,
+        Unit.OUTPUT: 3_000_000,
+        Unit.VIDEO: 500_000_000_000,
+    }
+    assert config.cost_tracking.unknown_models == "allow"
     assert config.ip_acl.trusted_proxies == ("10.0.0.0/8", "::1/128")
 
 

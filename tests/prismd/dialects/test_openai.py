@@ -12,6 +12,7 @@ from prismd.dialects.openai import (
 )
 from prismd.kernel.errors import InvalidRequest, UpstreamError
 from prismd.wire.chat import ChatRequest
+from prismd.wire.common import Usage
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 
@@ -145,21 +146,69 @@ def test_a_tool_that_vendors_could_read_differently_has_no_name(field: bytes) ->
     assert (caught.value.code, caught.value.param) == ("invalid_value", "tools")
 
 
+def usage_in(reported: object) -> Usage | None:
+    body = json.dumps({"choices": [{}], "usage": reported}).encode()
+    return read_usage(body, provider="p")
+
+
 def test_usage_is_read_with_its_details() -> None:
-    body = {
-        "choices": [{}],
-        "usage": {
-            "prompt_tokens": 10,
-            "completion_tokens": 7,
-            "prompt_tokens_details": {"cached_tokens": 4},
-            "completion_tokens_details": {"reasoning_tokens": 2},
+    reported = {
+        "prompt_tokens": 100,
+        "completion_tokens": 70,
+        "total_tokens": 170,
+        "prompt_tokens_details": {
+            "cached_tokens": 40,
+            "cache_write_tokens": 20,
+            "audio_tokens": 10,
         },
+        "completion_tokens_details": {"reasoning_tokens": 20, "audio_tokens": 5},
     }
-    usage = read_usage(json.dumps(body).encode(), provider="p")
-    assert usage is not None
-    assert (usage.input_tokens, usage.cached_input_tokens) == (10, 4)
-    assert (usage.output_tokens, usage.reasoning_tokens) == (7, 2)
+    assert usage_in(reported) == Usage(
+        input_tokens=100,
+        cached_input_tokens=40,
+        cache_write_tokens=20,
+        audio_input_tokens=10,
+        output_tokens=70,
+        reasoning_tokens=20,
+        audio_output_tokens=5,
+        requests=1,
+    )
     assert read_usage(b'{"choices":[{}]}', provider="p") is None
+
+
+@pytest.mark.parametrize(
+    ("reported", "usage"),
+    [
+        ({"prompt_tokens_details": None}, Usage(requests=1)),
+        (
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": None}},
+            Usage(input_tokens=9, requests=1),
+        ),
+        (  # Moonshot
+            {"prompt_tokens": 9, "cached_tokens": 4},
+            Usage(input_tokens=9, cached_input_tokens=4, requests=1),
+        ),
+        (  # DeepSeek
+            {"prompt_tokens": 9, "prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5},
+            Usage(input_tokens=9, cached_input_tokens=4, requests=1),
+        ),
+        (  # Perplexity
+            {"prompt_tokens": 9, "num_search_queries": 3},
+            Usage(input_tokens=9, searches=3, requests=1),
+        ),
+        (  # xAI: the reasoning is not in the completion, and the total says so
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 2,
+                "total_tokens": 311,
+                "completion_tokens_details": {"reasoning_tokens": 300},
+            },
+            Usage(input_tokens=9, output_tokens=302, reasoning_tokens=300, requests=1),
+        ),
+    ],
+)
+def test_usage_is_read_where_vendors_have_it(reported: object, usage: Usage) -> None:
+    assert usage_in(reported) == usage
 
 
 @pytest.mark.parametrize(
@@ -168,13 +217,14 @@ def test_usage_is_read_with_its_details() -> None:
         {"prompt_tokens": -1, "completion_tokens": 1},
         {"prompt_tokens": 1, "completion_tokens": 10**30},
         {"prompt_tokens": "many"},
+        {"prompt_tokens": 5, "prompt_tokens_details": {"audio_tokens": -1}},
+        {"prompt_tokens": 5, "num_search_queries": 10**10},
         [],
         None,
     ],
 )
 def test_usage_that_cannot_be_true_counts_as_not_said(usage: object) -> None:
-    body = json.dumps({"choices": [{}], "usage": usage}).encode()
-    assert read_usage(body, provider="p") is None
+    assert usage_in(usage) is None
 
 
 def test_usage_in_whole_floats_is_read() -> None:

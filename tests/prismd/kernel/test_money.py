@@ -24,7 +24,13 @@ def test_writing_and_reading_lose_nothing(nano: int) -> None:
     assert parse_usd(text) == nano
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "", "1,5", "0.0000000001", "10000000.01", "x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("NaN", "Infinity", "", "1,5", "0.0000000001", "10000000.01", "x", "1e-999999999"),
+        "1.00000000000000000000000000000000001",
+    ],
+)
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"amount|decimal"):
         parse_usd(text)

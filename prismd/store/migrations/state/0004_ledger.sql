@@ -93,7 +93,8 @@ CREATE TABLE new_usage (
     reasoning_tokens INTEGER NOT NULL CHECK (reasoning_tokens >= 0),
     usage TEXT,
     cost_nano_usd INTEGER CHECK (cost_nano_usd >= 0),
-    cost_pico_usd INTEGER CHECK (cost_pico_usd >= 0),
+    -- Text: it may be more than an integer of SQLite holds.
+    cost_pico_usd TEXT,
     price_source TEXT,
     price_lines TEXT,
     account TEXT REFERENCES accounts (id),
