@@ -8,7 +8,9 @@ from typing import Literal, Self, TypeVar
 
 from prismd.kernel.errors import StorageRefused
 from prismd.kernel.tasks import finish
+from prismd.store.ballast import Ballast
 from prismd.store.db import Params, Row, Tx
+from prismd.store.faults import means_full
 from prismd.store.readers import Readers
 from prismd.store.writer import Writer
 
@@ -28,8 +30,19 @@ class SqliteDatabase:
         self._readers = readers
 
     @classmethod
-    async def open(cls, path: Path, *, durability: Durability = "full", readers: int = 2) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        durability: Durability = "full",
+        readers: int = 2,
+        ballast: Ballast | None = None,
+        gives_way_to: Ballast | None = None,
+    ) -> Self:
         """Open a database for the running event loop. Close it with ``aclose``.
+
+        ``ballast`` is space that it may use up when the disk is full; ``gives_way_to`` is that of
+        another database, and while it is given up, writes are refused.
 
         Raises:
             StorageRefused: the file cannot be opened or written.
@@ -37,9 +50,10 @@ class SqliteDatabase:
         try:
             connection = await asyncio.to_thread(_connect, path, durability)
         except sqlite3.Error as error:
-            msg = f"{path} cannot be opened: {error}"
+            reason = "the disk is full; free some space" if means_full(error) else error
+            msg = f"{path} cannot be opened: {reason}"
             raise StorageRefused(msg) from None
-        writer = Writer(connection, name=path.name)
+        writer = Writer(connection, name=path.name, ballast=ballast, gives_way_to=gives_way_to)
         try:
             return cls(writer, await Readers.open(path, count=readers))
         except BaseException:
@@ -50,6 +64,11 @@ class SqliteDatabase:
     def is_healthy(self) -> bool:
         """Say whether it still takes writes; once False, only a restart helps."""
         return self._writer.is_healthy
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the disk is full: what runs may end, but nothing new should begin."""
+        return self._writer.is_full
 
     async def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query, of what is committed."""
