@@ -23,6 +23,15 @@ _LISTENS = re.compile(r'listens on (https?://[^\s"]+)')
 T = TypeVar("T")
 
 
+class Ended(AssertionError):
+    """The daemon ended instead of listening."""
+
+    def __init__(self, code: int, log: str) -> None:
+        super().__init__(f"prismd ended with {code}: {log}")
+        self.code = code
+        self.log = log
+
+
 @dataclass(frozen=True)
 class Key:
     """A virtual key that was just made."""
@@ -141,7 +150,8 @@ def start_daemon(
 
     def url() -> str | None:
         found = _LISTENS.search(log_file.read_text())
-        assert process.poll() is None, f"prismd ended: {log_file.read_text()}"
+        if process.poll() is not None:
+            raise Ended(process.returncode, log_file.read_text())
         return found[1] if found else None
 
     try:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from prismd.store.ballast import BALLAST_BYTES
 from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon, wait_for
 
 FAKE = "providers:\n  fake: {type: fake}\n"
-SLOW = "fake/lorem+rate=20+tokens=60"
+SLOW = "fake/lorem+rate=20+tokens=40"
+RUNNING = 20
+"""Calls that have begun when the disk fills up."""
 
 # $0 is the data directory: a disk of its own, 8 MiB large, with what `prismd init` has made.
 _ON_A_SMALL_DISK = (
@@ -76,34 +79,35 @@ def test_a_full_disk_is_said_running_calls_settle_and_room_heals_it(small: Daemo
     key = small.create_key()
     ballast = _seen_from_here(small) / "ballast"
     assert ballast.stat().st_blocks * 512 >= BALLAST_BYTES, "space that is really taken"
-    body = {"model": SLOW, "stream": True, "messages": [{"role": "user", "content": "x"}]}
-    with (
-        small.client(key.headers) as client,
-        client.stream("POST", "/v1/chat/completions", json=body) as running,
-    ):
-        lines = running.iter_lines()
-        next(lines)
+    with ThreadPoolExecutor(RUNNING) as pool:
+        running = [pool.submit(small.chat, key, SLOW, stream=True) for _ in range(RUNNING)]
+        wait_for(
+            lambda: f"prism_running_requests {RUNNING}.0" in small.admin.get("/-/metrics").text,
+            "every call runs",
+        )
         filler = _fill_disk(small)
         answered, refused = _call_until_refused(small, key)
+        assert not any(call.done() for call in running), "the disk was full before they ended"
         assert (refused.status_code, refused.json()["error"]["code"]) == (503, "storage_full")
         assert "Free some space" in refused.json()["error"]["message"]
         ready = small.admin.get("/readyz")
         assert (ready.status_code, ready.json()["reasons"]) == (503, ["storage_full"])
         assert small.admin.get("/livez").status_code == 200
         assert ballast.stat().st_size == 0
-        assert list(lines)[-2] == "data: [DONE]"
-    assert small.admin.get("/-/usage").json()["totals"]["requests"] == answered + 1
+        assert all(call.result().text.endswith("data: [DONE]\n\n") for call in running)
+    answered += RUNNING
+    assert small.admin.get("/-/usage").json()["totals"]["requests"] == answered
     revoked = small.admin.delete(f"/-/keys/{key.id}")
     assert revoked.status_code in (200, 204), "an operator may still act"
     filler.unlink()
     wait_for(lambda: small.admin.get("/readyz").status_code == 200, "ready again", within_s=5)
     assert ballast.stat().st_size == BALLAST_BYTES
     assert small.chat(small.create_key("another")).status_code == 200
-    assert small.admin.get("/-/usage").json()["totals"]["requests"] == answered + 2
+    assert small.admin.get("/-/usage").json()["totals"]["requests"] == answered + 1
     assert "Traceback" not in small.log
     database = _seen_from_here(small) / "state.db"
     copy = shutil.copytree(database.parent, small.data_dir.parent / "copy") / "state.db"
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert connection.execute("SELECT count(*) FROM usage").fetchone() == (answered + 2,)
+        assert connection.execute("SELECT count(*) FROM usage").fetchone() == (answered + 1,)
     assert stop_daemon(small) == 0
