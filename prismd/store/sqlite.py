@@ -1,6 +1,7 @@
 """The port on one SQLite file: a writer thread and a few readers (reliability-security §3.1)."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,30 @@ from prismd.store.writer import Writer
 
 T = TypeVar("T")
 
+SQLITE_VERSION = sqlite3.sqlite_version
+FIXED_VERSION = (3, 51, 3)
+"""Before it, SQLite could damage a file that one connection writes while another checkpoints."""
+log = logging.getLogger("prism.store")
+
 
 Durability = Literal["full", "relaxed"]
 """Both survive ``kill -9`` of the daemon. ``full`` also survives a crash of the machine, if its
 disk honours flushes; after ``relaxed`` the last seconds may be missing, and the file is sound."""
+
+
+def tell_version() -> None:
+    """Name SQLite's version in the log, and what is known of it."""
+    if sqlite3.sqlite_version_info < FIXED_VERSION:
+        fixed = ".".join(map(str, FIXED_VERSION))
+        log.warning(
+            "SQLite %s is older than %s and has its WAL-reset bug; it needs a second connection"
+            " that writes or checkpoints, and prismd has one that does both: open state.db with no"
+            " other program while prismd runs",
+            SQLITE_VERSION,
+            fixed,
+        )
+    else:
+        log.info("SQLite %s", SQLITE_VERSION)
 
 
 class SqliteDatabase:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prismd.store.ballast import Ballast
 from prismd.store.datadir import DataDir
 from prismd.store.migrate import migrate, shipped
-from prismd.store.sqlite import Durability, SqliteDatabase
+from prismd.store.sqlite import Durability, SqliteDatabase, tell_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Stores:
         Raises:
             AlreadyRunning: another daemon is here. StorageRefused: a file cannot be used.
         """
+        tell_version()
         data_dir.check()
         lock = data_dir.lock()
         try:
