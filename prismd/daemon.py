@@ -23,7 +23,7 @@ from prismd.flow.settle import retry_unsettled
 from prismd.front.protocol import PrismHttpProtocol
 from prismd.gateway import Gateway
 from prismd.kernel import clock, logs
-from prismd.kernel.errors import ConfigError
+from prismd.kernel.errors import ConfigError, StorageBroken
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
 from prismd.metering import public_prices
@@ -67,11 +67,12 @@ async def run(read_config: Callable[[], LoadedConfig]) -> None:
     Raises:
         ConfigError: the configuration cannot be put in force, or the port is taken.
         StorageRefused, AlreadyRunning: the data directory cannot be used.
+        StorageBroken: the disk has failed meanwhile.
     """
     loaded = read_config()
     logs.set_up(loaded.config.logging.level, loaded.config.logging.format)
     data_dir = DataDir(loaded.config.server.data_path())
-    stores = await Stores.open(data_dir)
+    stores = await Stores.open(data_dir, durability=loaded.config.storage.durability)
     outbound = Outbound()
     try:
         gateway = await _gateway(read_config, loaded, data_dir, stores, outbound)
@@ -150,6 +151,8 @@ async def _serve(gateway: Gateway) -> None:
     )
     _handle_signals(gateway, server)
     _start_background(gateway)
+    end_if_broken = partial(_end_if_broken, gateway, server)
+    gateway.tasks.spawn(every(TICK_S, end_if_broken), name="end-if-broken")
     scheme = "https" if config.tls else "http"
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -160,7 +163,19 @@ async def _serve(gateway: Gateway) -> None:
             if not task.cancelling():  # uvicorn has, unless a second signal came
                 task.cancel()
         await asyncio.wait(left, timeout=SETTLE_S)
+    if not gateway.stores.state.is_healthy:
+        msg = "the disk has failed (see the log above); start again to continue from what is on it"
+        raise StorageBroken(msg)
     log.info("prismd has stopped")
+
+
+async def _end_if_broken(gateway: Gateway, server: uvicorn.Server) -> None:
+    """Stop at once when nothing can be written any more: no call could be accounted for."""
+    if not gateway.stores.state.is_healthy:
+        gateway.is_draining = True
+        gateway.bus.close()
+        server.force_exit = True
+        server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -151,4 +151,6 @@ class Gateway:
             reasons.append("draining")
         if not self.stores.state.is_healthy:
             reasons.append("storage")
+        if self.stores.state.is_full:
+            reasons.append("storage_full")
         return reasons

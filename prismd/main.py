@@ -1,8 +1,8 @@
 """The daemon's command line: ``prismd serve | check | init | migrate | detect | fake``.
 
-Exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 storage refused, 4 already running on
-this data directory. Each command imports what it needs when it runs, so that the others start
-fast.
+Exit codes: 0 ok, 1 unexpected, 2 usage or configuration, 3 storage refused or failed, 4 already
+running on this data directory. Each command imports what it needs when it runs, so that the others
+start fast.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prismd import __version__
-from prismd.kernel.errors import AlreadyRunning, ConfigError, StorageRefused
+from prismd.kernel.errors import AlreadyRunning, ConfigError, StorageBroken, StorageRefused
 
 if TYPE_CHECKING:
     from prismd.store.datadir import DataDir
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print(f"prismd: {problem}", file=sys.stderr)
         return error.exit_code
-    except (StorageRefused, AlreadyRunning) as error:
+    except (StorageRefused, StorageBroken, AlreadyRunning) as error:
         print(f"prismd: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

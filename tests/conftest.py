@@ -23,6 +23,18 @@ providers:
 StartDaemon = Callable[[str], Daemon]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--deep", action="store_true", help="run the long forms of the crash and fault tests"
+    )
+
+
+@pytest.fixture(scope="session")
+def deep(request: pytest.FixtureRequest) -> bool:
+    """Whether the long forms of the crash and fault tests are wanted."""
+    return bool(request.config.getoption("--deep"))
+
+
 @pytest.fixture(scope="session")
 def fake_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeProcess]:
     """A `prismd fake` process; each test finds its own requests in the record by their ids."""

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,15 @@ STOP_S = 15.0
 _LISTENS = re.compile(r'listens on (https?://[^\s"]+)')
 
 T = TypeVar("T")
+
+
+class Ended(AssertionError):
+    """The daemon ended instead of listening."""
+
+    def __init__(self, code: int, log: str) -> None:
+        super().__init__(f"prismd ended with {code}: {log}")
+        self.code = code
+        self.log = log
 
 
 @dataclass(frozen=True)
@@ -116,8 +125,13 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 2.0) 
         time.sleep(0.01)
 
 
-def start_daemon(folder: Path, config: str, *, env: dict[str, str] | None = None) -> Daemon:
-    """Start a daemon with its state in a folder; the same folder again is the same gateway."""
+def start_daemon(
+    folder: Path, config: str, *, env: dict[str, str] | None = None, under: Sequence[str] = ()
+) -> Daemon:
+    """Start a daemon with its state in a folder; the same folder again is the same gateway.
+
+    ``under`` is a command that runs the daemon in its own place.
+    """
     data_dir, config_file, log_file = folder / "data", folder / "prism.yaml", folder / "log"
     in_data_dir = ["--data-dir", str(data_dir)]
     environment = {**os.environ, **(env or {}), "PYTHONPATH": str(ROOT)}
@@ -128,7 +142,7 @@ def start_daemon(folder: Path, config: str, *, env: dict[str, str] | None = None
         subprocess.run(init, env=environment, capture_output=True, check=True)
     with log_file.open("wb") as log:
         process = subprocess.Popen(
-            [*PRISMD, "serve", "--config", str(config_file), *in_data_dir, "--port", "0"],
+            [*under, *PRISMD, "serve", "--config", str(config_file), *in_data_dir, "--port", "0"],
             stdin=subprocess.DEVNULL,
             stderr=log,
             env=environment,
@@ -136,7 +150,8 @@ def start_daemon(folder: Path, config: str, *, env: dict[str, str] | None = None
 
     def url() -> str | None:
         found = _LISTENS.search(log_file.read_text())
-        assert process.poll() is None, f"prismd ended: {log_file.read_text()}"
+        if process.poll() is not None:
+            raise Ended(process.returncode, log_file.read_text())
         return found[1] if found else None
 
     try:

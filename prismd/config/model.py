@@ -9,11 +9,19 @@ from prismd.config.providers import ProviderConfig, ProviderId
 from prismd.config.routing import RoutingConfig
 from prismd.config.section import Section
 from prismd.config.server import ServerConfig
+from prismd.config.storage import StorageConfig
 from prismd.config.telemetry import CostTrackingConfig, LoggingConfig
 from prismd.config.values import Name
 
-_NEEDS_RESTART = ("host", "port", "data_dir", "shutdown_timeout", "tls")
-"""Fields of ``server`` that are used once, at the start."""
+_NEEDS_RESTART = (
+    ("server", "host"),
+    ("server", "port"),
+    ("server", "data_dir"),
+    ("server", "shutdown_timeout"),
+    ("server", "tls"),
+    ("storage", "durability"),
+)
+"""Section and field of what is used once, at the start."""
 
 
 class Config(Section):
@@ -21,6 +29,9 @@ class Config(Section):
 
     server: ServerConfig = ServerConfig()
     """Where the daemon listens, and how long and how much it takes."""
+
+    storage: StorageConfig = StorageConfig()
+    """What a crash of the whole machine may cost."""
 
     providers: Mapping[ProviderId, ProviderConfig] = {}
     """Provider id → vendor account or server. The order is that in which they are tried."""
@@ -53,9 +64,9 @@ class Config(Section):
 def needs_restart(old: Config, new: Config) -> list[str]:
     """Return the dotted names that differ but take effect only when the daemon is started again."""
     return [
-        f"server.{name}"
-        for name in _NEEDS_RESTART
-        if getattr(old.server, name) != getattr(new.server, name)
+        f"{section}.{name}"
+        for section, name in _NEEDS_RESTART
+        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
     ]
 
 

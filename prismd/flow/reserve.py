@@ -20,6 +20,7 @@ from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.store import ledger
 from prismd.store.db import Tx
+from prismd.store.faults import StorageFull
 from prismd.store.ledger import LedgerMismatch
 from prismd.wire.call import Call
 from prismd.wire.key import KeyType
@@ -85,8 +86,11 @@ def reserve(
     Raises:
         InsufficientCredits: the key's credits do not suffice. Forbidden: no model of the plan has
         a price, and without one nothing can be enforced. LimitReached: a hard budget, or the
-        tokens per minute. Overloaded: the hold cannot be written.
+        tokens per minute. Overloaded: the hold cannot be written, or the disk is full and what room
+        is left belongs to the calls that run.
     """
+    if gateway.stores.state.is_full:
+        raise StorageFull(gateway.data_dir.state_db.name)
     key = call.caller.key
     budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
     is_prepaid = key.key_type is KeyType.MANAGED

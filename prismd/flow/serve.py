@@ -44,7 +44,8 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     replay     answer or claim     409 and 422 idempotency_…; only for calls with Idempotency-Key
     permit     admission           403 permission_denied, 429 rate_limit_exceeded
     plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
-    reserve    hold                402 credits, 429 budget or tokens per minute, 403 no price
+    reserve    hold                402 credits, 429 budget or tokens per minute, 403 no price,
+                                   503 storage_full
     attempt    answer (or stream)  502 / 503 / 504, or the vendor's own refusal
     settle     the call's record   never; exactly once, also when the client leaves
     """

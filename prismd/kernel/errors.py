@@ -20,7 +20,8 @@ How an error looks on the wire (OpenAI, Anthropic, Google, JSON-RPC) is decided 
     │ └ NoTarget          503 all_providers_unavailable
     ├ Overloaded          503 server_error
     └ Internal            500 server_error
-    ConfigError, StorageRefused, AlreadyRunning: start-up only; they never reach HTTP.
+    ConfigError, StorageRefused, StorageBroken, AlreadyRunning: they end the process; they never
+    reach HTTP.
 """
 
 from collections.abc import Mapping
@@ -240,6 +241,12 @@ class ConfigError(Exception):
 
 class StorageRefused(Exception):
     """The data directory or a database in it cannot be used; nothing in it was changed."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StorageBroken(Exception):
+    """The disk failed while the daemon ran; only a new process may trust what is on it."""
 
     exit_code: ClassVar[int] = 3
 

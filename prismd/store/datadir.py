@@ -5,6 +5,7 @@ traffic.db    decision traces: may be deleted
 admin-token   the operator's credential (unless the config names another)
 master.key    32 bytes that seal the secrets in state.db
 backups/      copies of state.db, each with a manifest
+ballast       space kept back for when the disk is full; may be deleted
 prismd.lock   held by the running daemon; contains its pid
 """
 
@@ -51,6 +52,11 @@ class DataDir:
     def backups(self) -> Path:
         """Where copies of ``state.db`` are kept."""
         return self.path / "backups"
+
+    @property
+    def ballast_file(self) -> Path:
+        """Space that is kept back for when the disk is full."""
+        return self.path / "ballast"
 
     @property
     def lock_file(self) -> Path:
@@ -137,7 +143,7 @@ class DataDir:
         """Take the lock; it is held until the returned descriptor is closed or the process ends.
 
         Raises:
-            AlreadyRunning: another daemon holds it.
+            AlreadyRunning: another daemon holds it. StorageRefused: it cannot be written.
         """
         descriptor = os.open(self.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -147,8 +153,13 @@ class DataDir:
             os.close(descriptor)
             msg = f"another prismd (pid {holder}) already runs on {self.path}"
             raise AlreadyRunning(msg) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            msg = f"{self.lock_file} cannot be written: {error.strerror}"
+            raise StorageRefused(msg) from None
         return descriptor
 
 

@@ -43,6 +43,11 @@ class Database(Source, Protocol):
         """Whether writes are still accepted."""
         ...
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk is full: there is room to end what runs, but none to begin."""
+        ...
+
     async def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query."""
         ...

@@ -17,6 +17,7 @@ from pathlib import Path
 from prismd.kernel.errors import StorageRefused
 from prismd.store.files import copy_database, put_in_place, touch_private
 from prismd.store.readers import read_only_uri
+from prismd.store.soundness import fault_in, has_wal, is_wal_readable, wal_of
 
 APPLICATION_ID = 0x5052_534D
 """``PRSM``: marks a file as ours."""
@@ -67,11 +68,13 @@ def plan(path: Path, migrations: list[Migration]) -> list[Migration]:
         msg = f"{path} is a symbolic link; the database must be a plain file"
         raise StorageRefused(msg)
     if not path.exists():
-        log = path.with_name(f"{path.name}-wal")
-        if log.exists() and log.stat().st_size:
-            msg = f"{path} is missing but its log {log.name} is there; restore a backup"
+        if has_wal(path):
+            msg = f"{path} is missing but its log {wal_of(path).name} is there; restore a backup"
             raise StorageRefused(msg)
         return migrations
+    if has_wal(path) and not is_wal_readable(path):
+        msg = f"{wal_of(path)} is damaged: what was committed last is in it; restore a backup"
+        raise StorageRefused(msg)
     try:
         applied = _applied(path, newest=migrations[-1].number)
     except (sqlite3.Error, UnicodeDecodeError) as error:
@@ -90,9 +93,8 @@ def plan(path: Path, migrations: list[Migration]) -> list[Migration]:
 
 
 def _applied(path: Path, *, newest: int) -> dict[int, str]:
-    log = path.with_name(f"{path.name}-wal")
     # Without a log, SQLite need not make its side files to read: nothing at all is touched.
-    uri = read_only_uri(path) if log.exists() else f"{read_only_uri(path)}&immutable=1"
+    uri = read_only_uri(path) if wal_of(path).exists() else f"{read_only_uri(path)}&immutable=1"
     with closing(sqlite3.connect(uri, uri=True)) as connection:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id != APPLICATION_ID:
@@ -102,9 +104,8 @@ def _applied(path: Path, *, newest: int) -> dict[int, str]:
         if version > newest:
             msg = f"{path} was written by a newer version of prismd (version {version}); upgrade"
             raise StorageRefused(msg)
-        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            msg = f"{path} is damaged ({_line(verdict)}); restore a backup"
+        if fault := fault_in(connection, path):
+            msg = f"{path} is damaged ({_line(fault)}); restore a backup"
             raise StorageRefused(msg)
         rows = connection.execute("SELECT number, checksum FROM schema_migrations").fetchall()
     return dict(rows)
@@ -195,7 +196,11 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
                 "checksum": migration.checksum,
             },
         )
+        if orphan := connection.execute("PRAGMA foreign_key_check").fetchone():
+            msg = f"a row of {orphan[0]} would refer to a row of {orphan[2]} that is not there"
+            raise sqlite3.IntegrityError(msg)
     except sqlite3.Error:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a disk that fails has ended it already
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

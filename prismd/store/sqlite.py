@@ -1,6 +1,7 @@
 """The port on one SQLite file: a writer thread and a few readers (reliability-security §3.1)."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,16 +9,38 @@ from typing import Literal, Self, TypeVar
 
 from prismd.kernel.errors import StorageRefused
 from prismd.kernel.tasks import finish
+from prismd.store.ballast import Ballast
 from prismd.store.db import Params, Row, Tx
+from prismd.store.faults import means_full
 from prismd.store.readers import Readers
 from prismd.store.writer import Writer
 
 T = TypeVar("T")
 
+SQLITE_VERSION = sqlite3.sqlite_version
+FIXED_VERSION = (3, 51, 3)
+"""Before it, SQLite could damage a file that one connection writes while another checkpoints."""
+log = logging.getLogger("prism.store")
+
 
 Durability = Literal["full", "relaxed"]
 """Both survive ``kill -9`` of the daemon. ``full`` also survives a crash of the machine, if its
 disk honours flushes; after ``relaxed`` the last seconds may be missing, and the file is sound."""
+
+
+def tell_version() -> None:
+    """Name SQLite's version in the log, and what is known of it."""
+    if sqlite3.sqlite_version_info < FIXED_VERSION:
+        fixed = ".".join(map(str, FIXED_VERSION))
+        log.warning(
+            "SQLite %s is older than %s and has its WAL-reset bug; it needs a second connection"
+            " that writes or checkpoints, and prismd has one that does both: open state.db with no"
+            " other program while prismd runs",
+            SQLITE_VERSION,
+            fixed,
+        )
+    else:
+        log.info("SQLite %s", SQLITE_VERSION)
 
 
 class SqliteDatabase:
@@ -28,8 +51,19 @@ class SqliteDatabase:
         self._readers = readers
 
     @classmethod
-    async def open(cls, path: Path, *, durability: Durability = "full", readers: int = 2) -> Self:
+    async def open(
+        cls,
+        path: Path,
+        *,
+        durability: Durability = "full",
+        readers: int = 2,
+        ballast: Ballast | None = None,
+        gives_way_to: Ballast | None = None,
+    ) -> Self:
         """Open a database for the running event loop. Close it with ``aclose``.
+
+        ``ballast`` is space that it may use up when the disk is full; ``gives_way_to`` is that of
+        another database, and while it is given up, writes are refused.
 
         Raises:
             StorageRefused: the file cannot be opened or written.
@@ -37,9 +71,10 @@ class SqliteDatabase:
         try:
             connection = await asyncio.to_thread(_connect, path, durability)
         except sqlite3.Error as error:
-            msg = f"{path} cannot be opened: {error}"
+            reason = "the disk is full; free some space" if means_full(error) else error
+            msg = f"{path} cannot be opened: {reason}"
             raise StorageRefused(msg) from None
-        writer = Writer(connection, name=path.name)
+        writer = Writer(connection, name=path.name, ballast=ballast, gives_way_to=gives_way_to)
         try:
             return cls(writer, await Readers.open(path, count=readers))
         except BaseException:
@@ -50,6 +85,11 @@ class SqliteDatabase:
     def is_healthy(self) -> bool:
         """Say whether it still takes writes; once False, only a restart helps."""
         return self._writer.is_healthy
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the disk is full: what runs may end, but nothing new should begin."""
+        return self._writer.is_full
 
     async def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query, of what is committed."""

@@ -3,9 +3,10 @@
 import os
 from dataclasses import dataclass
 
+from prismd.store.ballast import Ballast
 from prismd.store.datadir import DataDir
 from prismd.store.migrate import migrate, shipped
-from prismd.store.sqlite import SqliteDatabase
+from prismd.store.sqlite import Durability, SqliteDatabase, tell_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +18,27 @@ class Stores:
     lock: int
 
     @classmethod
-    async def open(cls, data_dir: DataDir) -> "Stores":
-        """Lock, check, migrate, open.
+    async def open(cls, data_dir: DataDir, *, durability: Durability = "full") -> "Stores":
+        """Lock, check, migrate, open; ``durability`` is that of what must not be lost.
 
         Raises:
             AlreadyRunning: another daemon is here. StorageRefused: a file cannot be used.
         """
+        tell_version()
         data_dir.check()
         lock = data_dir.lock()
         try:
             migrate(data_dir.state_db, shipped("state"))
             migrate(data_dir.traffic_db, shipped("traffic"))
-            state = await SqliteDatabase.open(data_dir.state_db)
+            ballast = Ballast(data_dir.ballast_file)
+            ballast.take()
+            state = await SqliteDatabase.open(
+                data_dir.state_db, durability=durability, ballast=ballast
+            )
             try:
-                traffic = await SqliteDatabase.open(data_dir.traffic_db, durability="relaxed")
+                traffic = await SqliteDatabase.open(
+                    data_dir.traffic_db, durability="relaxed", gives_way_to=ballast
+                )
             except BaseException:
                 await state.aclose()
                 raise

@@ -4,6 +4,9 @@ Whatever waits when the thread is free shares one transaction (no timer: a lone 
 wait); each unit has a savepoint, so one that fails takes nobody with it. Results are told after the
 COMMIT.
 
+When the disk is full, the ballast is given up and the group is written again in its space; until
+the ballast can be taken back, ``is_full`` asks callers to begin nothing new.
+
 Invariant: only this thread writes or checkpoints. After an I/O error it never touches the file
 again, because a failed fsync says nothing about what is on the disk (reliability-security §3.1).
 """
@@ -18,7 +21,16 @@ from threading import Thread
 from typing import Generic, TypeVar
 
 from prismd.kernel.errors import Overloaded
+from prismd.store.ballast import LOOK_S, Ballast
 from prismd.store.db import Params, Row, Tx
+from prismd.store.faults import (
+    StorageFailed,
+    StorageFull,
+    StorageLocked,
+    means_broken,
+    means_full,
+    means_locked,
+)
 
 MAX_BATCH = 256
 """Units of work in one transaction."""
@@ -29,27 +41,9 @@ CHECKPOINT_CHANGES = 1_000
 IDLE_S = 1.0
 """Pause after which it is copied anyway."""
 
-_FULL = frozenset({sqlite3.SQLITE_FULL})
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_BROKEN = frozenset(
-    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM}
-)
-
 log = logging.getLogger("prism.store")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-
-class StorageFull(Overloaded):
-    """The disk is full; nothing of the write is in the database."""
-
-    code = "storage_full"
-
-
-class StorageFailed(Overloaded):
-    """The disk refused a write; the daemon accepts no more and has to be restarted."""
-
-    code = "storage_failed"
 
 
 class SqliteTx:
@@ -81,7 +75,8 @@ class _Job(Generic[T_co]):
         self._error: Exception | None = None
 
     def run(self, tx: Tx) -> None:
-        """Do the work; in the writer's thread."""
+        """Do the work, perhaps once more; in the writer's thread."""
+        self._error = None
         self._result = self._work(tx)
 
     def fail(self, error: Exception) -> None:
@@ -91,7 +86,9 @@ class _Job(Generic[T_co]):
     def tell(self) -> None:
         """Hand over the result, or the error; in the event loop."""
         if self._future is None:
-            if self._error is not None:
+            if isinstance(self._error, Overloaded):
+                log.warning("a write that nobody waits for is lost: %s", self._error)
+            elif self._error is not None:
                 log.error("a write that nobody waits for failed", exc_info=self._error)
         elif self._future.done():
             return  # the caller was cancelled meanwhile
@@ -104,9 +101,22 @@ class _Job(Generic[T_co]):
 class Writer:
     """Owns a connection and its thread. Methods are called from the event loop that made it."""
 
-    def __init__(self, connection: sqlite3.Connection, *, name: str) -> None:
-        """Take over a connection in autocommit mode that any thread may use."""
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        name: str,
+        ballast: Ballast | None = None,
+        gives_way_to: Ballast | None = None,
+    ) -> None:
+        """Take over a connection in autocommit mode that any thread may use.
+
+        ``ballast`` is space that this writer may use up when the disk is full, ``gives_way_to``
+        space that it must leave to another.
+        """
         self._name = name
+        self._ballast = ballast
+        self._gives_way_to = gives_way_to
         self._connection = connection
         self._tx = SqliteTx(connection)
         self._loop = asyncio.get_running_loop()
@@ -123,6 +133,11 @@ class Writer:
     def is_healthy(self) -> bool:
         """Say whether writes are still taken."""
         return self._failure is None
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the disk is: there may be room to end what runs, but none to begin."""
+        return self._ballast is not None and self._ballast.is_given_up
 
     def submit(self, work: Callable[[Tx], T]) -> asyncio.Future[T]:
         """Queue a unit of work; the future is done when it is durable or undone.
@@ -154,7 +169,9 @@ class Writer:
 
     def _check_room(self) -> None:
         if self._failure is not None:
-            raise _failed(self._name, self._failure)
+            raise StorageFailed(self._name, self._failure)
+        if self._gives_way_to is not None and self._gives_way_to.is_given_up:
+            raise StorageFull(self._name)
         if self._is_closed:
             msg = "The gateway is stopping. Try again in a moment."
             raise Overloaded(msg)
@@ -171,6 +188,8 @@ class Writer:
                 self._tell(batch)
             if self._failure is None and self._is_copy_due(is_idle=not batch):
                 self._guarded(self._copy_log)
+            if self._ballast is not None and self._ballast.is_given_up:
+                self._ballast.take()
         if self._failure is None:
             self._guarded(self._empty_log)
             self._connection.close()
@@ -179,7 +198,8 @@ class Writer:
         """Wait for work; return what is there, and whether more may come."""
         batch: list[_Job[object]] = []
         try:
-            job = self._queue.get(timeout=None if self._is_log_copied else IDLE_S)
+            is_done = self._is_log_copied and not self.is_full
+            job = self._queue.get(timeout=None if is_done else min(IDLE_S, LOOK_S))
             while job is not None:
                 batch.append(job)
                 if len(batch) == MAX_BATCH:
@@ -190,39 +210,50 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: list[_Job[object]]) -> None:
+        error = self._try_commit(batch)
+        if isinstance(error, StorageFull) and self._ballast is not None:
+            self._ballast.give_up()
+            self._guarded(self._copy_log)  # then the log can begin anew in the space it has
+            error = self._try_commit(batch)
+        if error is not None:
+            for job in batch:
+                job.fail(error)
+
+    def _try_commit(self, batch: list[_Job[object]]) -> Overloaded | None:
+        """Write a batch; return why nothing of it was written."""
         if self._failure is not None:
-            self._fail_all(batch, _failed(self._name, self._failure))
-            return
+            return StorageFailed(self._name, self._failure)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in batch:
                 self._run_job(job)
             self._connection.execute("COMMIT")
-            self._is_log_copied = False
         except Exception as error:  # noqa: BLE001  # every waiter of the batch hears of it
-            self._fail_all(batch, self._undo(error))
+            return self._undo(error)
+        self._is_log_copied = False
+        return None
 
     def _run_job(self, job: _Job[object]) -> None:
         self._connection.execute("SAVEPOINT job")
         try:
             job.run(self._tx)
         except Exception as error:
-            if not self._connection.in_transaction or _code(error) in _FULL | _BROKEN:
+            if not self._connection.in_transaction or means_full(error) or means_broken(error):
                 raise  # the whole transaction is gone, or must not be trusted
             self._connection.execute("ROLLBACK TO job")
             job.fail(error)
         self._connection.execute("RELEASE job")
 
-    def _undo(self, error: Exception) -> Exception:
+    def _undo(self, error: Exception) -> Overloaded:
         """Roll the batch back; return what to tell its waiters. May end all writing."""
-        if _code(error) in _FULL | _BUSY:
+        if means_full(error) or means_locked(error):
             with contextlib.suppress(sqlite3.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
             if not self._connection.in_transaction:
-                return _refusal(self._name, error)
+                return (StorageFull if means_full(error) else StorageLocked)(self._name)
         self._stop_writing(error)
-        return _failed(self._name, str(error))
+        return StorageFailed(self._name, str(error))
 
     def _stop_writing(self, error: Exception) -> None:
         log.critical("writing to %s has failed for good: %s; restart", self._name, error)
@@ -230,11 +261,6 @@ class Writer:
         # Readers are still open, so this close does not checkpoint what must not be trusted.
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
-
-    @staticmethod
-    def _fail_all(batch: list[_Job[object]], error: Exception) -> None:
-        for job in batch:
-            job.fail(error)
 
     def _tell(self, batch: list[_Job[object]]) -> None:
         def tell() -> None:
@@ -247,13 +273,16 @@ class Writer:
 
     def _is_copy_due(self, *, is_idle: bool) -> bool:
         changes = self._connection.total_changes - self._copied_changes
-        return changes >= CHECKPOINT_CHANGES or (is_idle and not self._is_log_copied)
+        is_wanted = is_idle or self.is_full  # a full disk has no room for a longer log
+        return changes >= CHECKPOINT_CHANGES or (is_wanted and not self._is_log_copied)
 
     def _guarded(self, checkpoint: Callable[[], None]) -> None:
         try:
             checkpoint()
         except sqlite3.Error as error:
-            if _code(error) in _FULL | _BUSY:
+            if means_full(error) and self._ballast is not None:
+                self._ballast.give_up()
+            elif means_full(error) or means_locked(error):
                 log.warning("checkpoint of %s put off: %s", self._name, error)
             else:
                 self._stop_writing(error)
@@ -265,22 +294,3 @@ class Writer:
 
     def _empty_log(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-
-
-def _code(error: Exception) -> int:
-    """Return the primary result code of SQLite; 0 for an error that is not SQLite's own."""
-    code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF
-
-
-def _refusal(name: str, error: Exception) -> Overloaded:
-    if _code(error) in _FULL:
-        msg = f"The disk is full: nothing can be written to {name}. Free some space."
-        return StorageFull(msg)
-    msg = f"Another program has locked {name}. Try again in a moment."
-    return Overloaded(msg, retry_after_s=1)
-
-
-def _failed(name: str, reason: str) -> StorageFailed:
-    msg = f"The storage of the gateway has failed ({name}: {reason}). It must be restarted."
-    return StorageFailed(msg)

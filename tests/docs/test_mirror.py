@@ -14,6 +14,7 @@ ELSEWHERE = {
     "metering/overrides.py": "metering/test_prices.py",
     "metering/recorder.py": "metering/test_prometheus.py",
     "store/db.py": "store/test_sqlite.py",
+    "store/faults.py": "store/test_sqlite.py",
     "store/readers.py": "store/test_sqlite.py",
     "store/secrets.py": "store/test_stores.py",
     "store/writer.py": "store/test_sqlite.py",

@@ -9,6 +9,7 @@ from prismd import __version__
 from prismd.endpoints import deps
 from prismd.endpoints.replies import json_reply, time_text
 from prismd.routing.catalog import Provider
+from prismd.store.sqlite import SQLITE_VERSION
 from prismd.wire.call import Op
 
 room = APIRouter(tags=["capabilities"], dependencies=[Depends(deps.admin)])
@@ -41,6 +42,7 @@ class Capabilities(BaseModel):
 
     object: Literal["capabilities"]
     version: str
+    sqlite_version: str
     started_at: AwareDatetime
     ops: list[Op]
     providers: list[ProviderCapabilities]
@@ -54,6 +56,7 @@ async def get_capabilities(request: Request, gateway: deps.TheGateway) -> Respon
         {
             "object": "capabilities",
             "version": __version__,
+            "sqlite_version": SQLITE_VERSION,
             "started_at": time_text(gateway.started_at_s),
             "ops": list(Op),
             "providers": [_view(one) for one in gateway.snapshot.catalog.providers.values()],

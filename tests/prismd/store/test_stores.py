@@ -2,7 +2,7 @@
 
 import pytest
 
-from prismd.kernel.errors import AlreadyRunning, StorageRefused
+from prismd.kernel.errors import AlreadyRunning, Overloaded, StorageRefused
 from prismd.store import keys
 from prismd.store.datadir import DataDir
 from prismd.store.secrets import load_or_make_pepper
@@ -35,6 +35,18 @@ async def test_a_start_that_fails_lets_go_of_everything(data_dir: DataDir) -> No
         await Stores.open(data_dir)
     data_dir.traffic_db.unlink()
     await (await Stores.open(data_dir)).aclose()
+
+
+async def test_traces_leave_the_last_room_to_what_must_not_be_lost(stores: Stores) -> None:
+    await stores.state.write(lambda tx: tx.row("PRAGMA max_page_count = 1", {}))
+    with pytest.raises(Overloaded) as refused:
+        await stores.state.write(lambda tx: tx.execute("CREATE TABLE t (n INTEGER) STRICT", {}))
+    assert refused.value.code == "storage_full"
+    assert stores.state.is_full
+    with pytest.raises(Overloaded) as refused:
+        await stores.traffic.write(lambda tx: tx.row("SELECT 1", {}))
+    assert refused.value.code == "storage_full"
+    assert not stores.traffic.is_full
 
 
 async def test_the_traffic_database_may_be_deleted(data_dir: DataDir) -> None:
