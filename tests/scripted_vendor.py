@@ -22,6 +22,8 @@ class ScriptedVendor:
         self.models: list[str] | None = None
         """None: the list cannot be read."""
         self.asked_for_models = 0
+        self.bodies: list[bytes] = []
+        """Of the calls that came."""
         self.url = ""
         self.is_over = threading.Event()
 
@@ -33,6 +35,7 @@ class ScriptedVendor:
             self.asked_for_models += 1
             listed = {"data": [{"id": model} for model in self.models or ()]}
             return [plain(listed) if self.models is not None else plain("?", status=500)]
+        self.bodies.append(body)
         return self.scripts[json.loads(body)["model"]]
 
 

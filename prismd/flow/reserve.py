@@ -30,6 +30,9 @@ from prismd.wire.usage import OpenCall
 
 log = logging.getLogger("prism.reserve")
 
+LEAST_OUTPUT_TOKENS = 1_024
+"""What an answer may have at least when tokens per minute limit it, or a quarter of those."""
+
 PROMPT_MARGIN = 1.1
 """Estimates of prompts are rarely more than a tenth too low."""
 
@@ -102,7 +105,7 @@ def reserve(
     size: _Size | None = None
     amount = 0
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        size = _size(snap, call, targets)
+        size = _size(snap, call, targets, gateway.limiter.tokens_left(key, call.started_s))
     if is_paid_ahead and size is not None:
         bounds = [
             upper_bound(price, input_tokens=size.input_tokens, output_tokens=size.output_tokens)
@@ -164,8 +167,8 @@ def _affordable(
     return priced
 
 
-def _size(snap: Snapshot, call: Call, targets: list[_Target]) -> _Size:
-    """Bound the tokens of a call from above."""
+def _size(snap: Snapshot, call: Call, targets: list[_Target], tokens_left: int | None) -> _Size:
+    """Bound the tokens of a call from above; ``tokens_left`` are those of this minute."""
     peek = call.request.peek
     prompt = estimate_messages(peek.messages, peek.tools or ())
     prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions or ())
@@ -179,9 +182,12 @@ def _size(snap: Snapshot, call: Call, targets: list[_Target]) -> _Size:
     contexts = [context for context in known if context is not None]
     if contexts:
         limit = max(1, min(limit, min(contexts) - most))
-    if (per_minute := call.caller.key.rate_limit_tpm) is not None:
-        # Otherwise a key with few tokens per minute could never leave max_tokens out.
-        limit = max(1, min(limit, (per_minute - most) // choices))
+    per_minute = call.caller.key.rate_limit_tpm
+    if per_minute is not None and tokens_left is not None:
+        # Otherwise a key with few tokens per minute could not leave max_tokens out. An answer is
+        # not cut shorter than this, though: then the call waits for room.
+        least = min(LEAST_OUTPUT_TOKENS, per_minute // 4, (per_minute - most) // choices)
+        limit = max(1, min(limit, max(least, (tokens_left - most) // choices)))
     return _Size(prompt, most, limit * choices, limit)
 
 

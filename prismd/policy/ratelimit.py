@@ -136,6 +136,16 @@ class RateLimiter:
         lane.slots.append(slot)
         return slot
 
+    def tokens_left(self, key: KeyRecord, now_s: float) -> int | None:
+        """Return how many tokens the window of a key has left; None when it has no limit."""
+        if key.rate_limit_tpm is None:
+            return None
+        lane = self._lanes.get(key.id)
+        if lane is None:
+            return key.rate_limit_tpm
+        lane.forget_slots(now_s - WINDOW_S)
+        return max(0, key.rate_limit_tpm - lane.tokens)
+
     def release(self, key_id: str) -> None:
         """Give back the slot of a call that has ended."""
         lane = self._lanes[key_id]
