@@ -17,12 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
 from prismd.endpoints import chat, diagnostics, health, idempotency, models
+from prismd.endpoints import usage as own_usage
 from prismd.endpoints.admin import (
     audit,
     backups,
+    budgets,
     capabilities,
     events,
     keys,
+    ledger,
     prices,
     requests,
     usage,
@@ -64,8 +67,11 @@ ROOMS: tuple[APIRouter, ...] = (
     models.room,
     models.admin_room,
     keys.room,
+    budgets.room,
+    ledger.room,
     prices.room,
     usage.room,
+    own_usage.room,
     requests.room,
     audit.room,
     backups.room,

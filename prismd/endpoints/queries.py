@@ -22,3 +22,15 @@ def moment(param: str, text: str) -> float:
     except ValueError:
         msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
         raise InvalidRequest(msg, code="invalid_value", param=param) from None
+
+
+def number(param: str, text: str) -> int:
+    """Read the id of a numbered entry in a query.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= len(str(2**62)):
+        return int(text)
+    msg = f"'{param}' is the id of an entry: the last one of the page before."
+    raise InvalidRequest(msg, code="invalid_value", param=param)

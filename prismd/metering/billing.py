@@ -7,7 +7,7 @@ parts that have no rate of their own.
 
 from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano
 from prismd.wire.common import Usage
-from prismd.wire.price import PARTS, PER, Bill, Price, PriceLine, Rates, Unit
+from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
 
 _ALL_INPUT = (Unit.INPUT, *PARTS[Unit.INPUT])
 _ALL_OUTPUT = (Unit.OUTPUT, *PARTS[Unit.OUTPUT])
@@ -24,7 +24,7 @@ def bill(price: Price, usage: Usage) -> Bill:
     for unit, quantity in _quantities(rates, usage).items():
         rate = rates.get(unit)
         if rate is not None:
-            lines.append(PriceLine(unit, quantity, rate, _amount(unit, quantity, rate)))
+            lines.append(PriceLine(unit, quantity, rate, amount_of(unit, quantity, rate)))
         elif unit is not Unit.REQUEST:  # most vendors do not charge for calls as such
             unpriced.append(unit)
     exact = PicoUsd(sum(line.amount_pico_usd for line in lines))
@@ -64,10 +64,6 @@ def _quantities(rates: Rates, usage: Usage) -> dict[Unit, int]:
             rest -= counts[part]
         counts[whole] = rest
     return {unit: count for unit, count in counts.items() if count}
-
-
-def _amount(unit: Unit, quantity: int, rate: PicoUsd) -> PicoUsd:
-    return PicoUsd(-(-quantity * rate // PER.get(unit, 1)))
 
 
 def _dearest(rates: Rates, units: tuple[Unit, ...]) -> int:

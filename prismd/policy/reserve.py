@@ -84,10 +84,9 @@ class Reserve:
         """Return what the window of a budget around a moment has seen."""
         return self._sums(window_at(budget, at_s))
 
-    def forgive(self, window: WindowRef) -> None:
-        """Let a window begin anew, as has been written down."""
-        sums = self._sums(window)
-        sums.forgiven_nano_usd = sums.spent_nano_usd
+    def forgive(self, window: WindowRef, amount: int) -> None:
+        """Let what was spent in a window not count, as has been written down."""
+        self._sums(window).forgiven_nano_usd = amount
 
     def hold(self, call: Call, budgets: tuple[Budget, ...], amount: int) -> Hold:
         """Set an amount aside for a call; the first that does not have it is named.

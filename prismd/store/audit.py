@@ -7,6 +7,7 @@ chain: compare the head that ``verify`` tells with one that was noted elsewhere.
 """
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +17,10 @@ from prismd.store.db import Database, Row, Source, Tx, Value
 from prismd.wire.audit import Actor, Change
 
 _START = bytes(32)
-_CHUNK_ROWS = 1_000
+CHUNK_ROWS = 1_000
+
+CHAIN_CHUNK = "SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit"
+"""The next rows of the chain."""
 
 _INSERT = """
 INSERT INTO audit (seq, ts_ms, actor, ip, request_id, action, object_id, changes, hash)
@@ -76,6 +80,43 @@ class Verdict:
     """Whether the hash that was asked for is in the sound part; None when none was."""
 
 
+class ChainCheck:
+    """A check of the chain that goes on row by row, wherever they come from."""
+
+    def __init__(self, log: "AuditLog", noted_head: str | None = None) -> None:
+        self._log = log
+        self._head = _START
+        self._noted_head = noted_head
+        self._has_noted = None if noted_head is None else False
+        self._reason: str | None = None
+        self.seq = 0
+        """The last row that is sound."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Say whether a row was wrong; then there is nothing to follow any more."""
+        return self._reason is not None
+
+    def follow(self, rows: Iterable[Row]) -> None:
+        """Look at the next rows, up to the first that is wrong."""
+        for row in rows:
+            expected = self._log.hash_after(self._head, row)
+            if row["seq"] != self.seq + 1:
+                self._reason = f"row {self.seq + 1} is missing"
+                return
+            if row["hash"] != expected:
+                self._reason = "its content does not fit its hash, or the rows before it"
+                return
+            self._head, self.seq = expected, self.seq + 1
+            if self._has_noted is False:
+                self._has_noted = expected.hex() == self._noted_head
+
+    def verdict(self) -> Verdict:
+        """Return what was found so far."""
+        broken = self.seq + 1 if self.is_broken else None
+        return Verdict(self.seq, self._head.hex(), broken, self._reason, self._has_noted)
+
+
 class AuditLog:
     """Appends to the chain and checks it, with the chain's key."""
 
@@ -97,32 +138,20 @@ class AuditLog:
             "object_id": change.object_id,
             "changes": jsonio.encode(change.changes).decode(),
         }
-        tx.execute(_INSERT, row | {"hash": self._hash(before.hash if before else _START, row)})
+        tx.execute(_INSERT, row | {"hash": self.hash_after(before.hash if before else _START, row)})
 
     async def verify(self, db: Source, *, noted_head: str | None = None) -> Verdict:
         """Recompute the chain from its first row, looking for a head that was noted before."""
-        head, seq = _START, 0
-        has_noted = None if noted_head is None else False
-        while True:
-            rows = await db.rows(
-                "SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit",
-                {"seq": seq, "limit": _CHUNK_ROWS},
-            )
-            for row in rows:
-                expected = self._hash(head, row)
-                if row["seq"] != seq + 1:
-                    reason = f"row {seq + 1} is missing"
-                    return Verdict(seq, head.hex(), seq + 1, reason, has_noted)
-                if row["hash"] != expected:
-                    reason = "its content does not fit its hash, or the rows before it"
-                    return Verdict(seq, head.hex(), seq + 1, reason, has_noted)
-                head, seq = expected, seq + 1
-                if has_noted is False:
-                    has_noted = head.hex() == noted_head
-            if len(rows) < _CHUNK_ROWS:
-                return Verdict(seq, head.hex(), has_noted_head=has_noted)
+        chain = ChainCheck(self, noted_head)
+        while not chain.is_broken:
+            rows = await db.rows(CHAIN_CHUNK, {"seq": chain.seq, "limit": CHUNK_ROWS})
+            chain.follow(rows)
+            if len(rows) < CHUNK_ROWS:
+                break
+        return chain.verdict()
 
-    def _hash(self, before: bytes, row: Row) -> bytes:
+    def hash_after(self, before: bytes, row: Row) -> bytes:
+        """Return what the hash of a row must be."""
         content = [row[name] for name in _HASHED]
         return hmac.digest(self._key, before + jsonio.encode(content), "sha256")
 

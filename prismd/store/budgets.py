@@ -80,14 +80,21 @@ def delete(tx: Tx, budget_id: str) -> None:
     tx.execute("DELETE FROM budgets WHERE id = :id", {"id": budget_id})
 
 
-def forgive(tx: Tx, window: WindowRef) -> None:
-    """Let a window begin anew: what was spent so far does not count any more."""
+def forgive(tx: Tx, window: WindowRef) -> int:
+    """Let a window begin anew; return the nano-dollars spent so far, which count no more."""
     tx.execute(_BEGIN, window._asdict())
     tx.execute(
         "UPDATE budget_windows SET forgiven_nano_usd = spent_nano_usd"
         " WHERE budget_id = :budget_id AND starts_at_s = :starts_at_s",
         window._asdict(),
     )
+    row = tx.row(
+        "SELECT forgiven_nano_usd FROM budget_windows"
+        " WHERE budget_id = :budget_id AND starts_at_s = :starts_at_s",
+        window._asdict(),
+    )
+    assert row is not None  # noqa: S101  # it has just been made
+    return int(row["forgiven_nano_usd"] or 0)
 
 
 def hold_windows(tx: Tx, held: Hold) -> str | None:

@@ -1,6 +1,7 @@
 """The ``sealed_secrets`` table: what is encrypted under the master key."""
 
 import secrets
+import sqlite3
 
 from prismd.kernel.errors import StorageRefused
 from prismd.kernel.secret import KEY_BYTES, seal, unseal
@@ -9,6 +10,29 @@ from prismd.store.db import Database, Tx
 _PEPPER = "pepper"
 _WHERE = "sealed_secrets|pepper|value"
 
+_SEALED_PEPPER = "SELECT value FROM sealed_secrets WHERE name = 'pepper'"
+
+
+def pepper_in(connection: sqlite3.Connection, master_key: bytes) -> bytes | None:
+    """Return the pepper of a database that is open for reading; None when it has none yet.
+
+    Raises:
+        StorageRefused: it was sealed under another master key.
+    """
+    row = connection.execute(_SEALED_PEPPER).fetchone()
+    return None if row is None else _open(bytes(row["value"]), master_key)
+
+
+def _open(sealed: bytes, master_key: bytes) -> bytes:
+    try:
+        return unseal(master_key, sealed, where=_WHERE)
+    except ValueError:
+        msg = (
+            "the file master.key does not belong to this data directory: it cannot open the "
+            "database's secrets; put back the right one"
+        )
+        raise StorageRefused(msg) from None
+
 
 async def load_or_make_pepper(db: Database, master_key: bytes) -> bytes:
     """Return the pepper under which keys are hashed; make and seal one on first use.
@@ -16,16 +40,9 @@ async def load_or_make_pepper(db: Database, master_key: bytes) -> bytes:
     Raises:
         StorageRefused: it was sealed under another master key, or is gone while keys need it.
     """
-    row = await db.row("SELECT value FROM sealed_secrets WHERE name = :name", {"name": _PEPPER})
+    row = await db.row(_SEALED_PEPPER, {})
     if row is not None:
-        try:
-            return unseal(master_key, bytes(row["value"]), where=_WHERE)  # type: ignore[arg-type]
-        except ValueError:
-            msg = (
-                "the file master.key does not belong to this data directory: it cannot open the "
-                "database's secrets; put back the right one"
-            )
-            raise StorageRefused(msg) from None
+        return _open(bytes(row["value"]), master_key)  # type: ignore[arg-type]
     if await db.row("SELECT id FROM keys LIMIT 1", {}) is not None:
         msg = "the database has keys but its pepper is gone, so none would fit; restore a backup"
         raise StorageRefused(msg)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from prismd.kernel import jsonio
 from prismd.store.checksum import checksum
 from prismd.store.db import Database, Row, Tx, Value
@@ -24,11 +26,11 @@ INSERT INTO usage (
 ON CONFLICT (request_id) DO NOTHING
 """
 
-GROUPS = ("key", "owner", "org", "model", "provider", "day")
+GROUPS = ("key", "owner", "org", "model", "provider", "day", "tag")
 """What usage can be grouped by."""
 
 # A column that is not grouped by is the same for all rows, so one literal statement serves every
-# combination of groups.
+# combination of groups. Only by tag is a call counted more than once: in each of its tags.
 _REPORT = """
 SELECT
     CASE WHEN :by_key THEN key_id END AS key,
@@ -37,6 +39,7 @@ SELECT
     CASE WHEN :by_model THEN model END AS model,
     CASE WHEN :by_provider THEN provider END AS provider,
     CASE WHEN :by_day THEN date(ts_ms / 1000, 'unixepoch') END AS day,
+    label.key || '=' || label.value AS tag,
     COUNT(*) AS requests,
     SUM(status >= 400) AS errors,
     SUM(input_tokens) AS input_tokens,
@@ -44,13 +47,19 @@ SELECT
     SUM(cached_input_tokens) AS cached_input_tokens,
     SUM(reasoning_tokens) AS reasoning_tokens,
     SUM(cost_nano_usd IS NULL) AS unpriced_requests,
+    SUM(usage_source <> 'reported') AS estimated_requests,
     COALESCE(SUM(cost_nano_usd), 0) AS cost_nano_usd
-FROM usage
+FROM usage LEFT JOIN json_each(CASE WHEN :by_tag THEN tags END) AS label
 WHERE ts_ms >= :since_ms AND ts_ms < :until_ms
     AND (:key IS NULL OR key_id = :key)
+    AND (:owner IS NULL OR owner = :owner)
+    AND (:org IS NULL OR org_id = :org)
     AND (:model IS NULL OR model = :model)
     AND (:provider IS NULL OR provider = :provider)
-GROUP BY 1, 2, 3, 4, 5, 6
+    AND (:tag_name IS NULL OR EXISTS (
+        SELECT 1 FROM json_each(tags) WHERE key = :tag_name AND value = :tag_value
+    ))
+GROUP BY 1, 2, 3, 4, 5, 6, 7
 ORDER BY 6, cost_nano_usd DESC, requests DESC
 """
 
@@ -66,6 +75,9 @@ class Filter:
     key: str | None = None
     model: str | None = None
     provider: str | None = None
+    owner: str | None = None
+    org: str | None = None
+    tag: tuple[str, str] | None = None
 
 
 def insert(tx: Tx, record: CallRecord) -> bool:
@@ -98,8 +110,8 @@ def insert(tx: Tx, record: CallRecord) -> bool:
         "account": record.account,
         "budgets": jsonio.encode(record.windows).decode(),
         "tags": jsonio.encode(record.tags).decode(),
-        "latency_ms": record.latency_ms,
-        "first_byte_ms": record.first_byte_ms,
+        "latency_ms": float(record.latency_ms),  # as it is read back: the checksum covers it
+        "first_byte_ms": None if record.first_byte_ms is None else float(record.first_byte_ms),
         "attempts": record.attempts,
     }
     return tx.execute(_INSERT, row | {"checksum": checksum(row)}) == 1
@@ -113,7 +125,40 @@ async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Ro
         "key": rows.key,
         "model": rows.model,
         "provider": rows.provider,
+        "owner": rows.owner,
+        "org": rows.org,
+        "tag_name": rows.tag[0] if rows.tag else None,
+        "tag_value": rows.tag[1] if rows.tag else None,
     }
     found = await db.rows(_REPORT, params)
     hidden = set(GROUPS) - set(group_by)
     return [{name: row[name] for name in row if name not in hidden} for row in found]
+
+
+class StoredCall(msgspec.Struct, frozen=True):
+    """What the holder of a key may see of one of its calls."""
+
+    request_id: str
+    ts_ms: int
+    model: str
+    provider: str
+    status: int
+    error_code: str | None
+    usage_source: str
+    input_tokens: int
+    output_tokens: int
+    usage: str | None
+    """JSON: everything that was counted; None for calls from before the ledger."""
+    cost_nano_usd: int | None
+    price_source: str | None
+    price_lines: str | None
+    """JSON."""
+
+
+async def call_of_key(db: Database, key_id: str, request_id: str) -> StoredCall | None:
+    """Return a call of a key; None when there is none, or when it is another key's."""
+    row = await db.row(
+        "SELECT * FROM usage WHERE request_id = :request_id AND key_id = :key_id",
+        {"request_id": request_id, "key_id": key_id},
+    )
+    return None if row is None else msgspec.convert(row, StoredCall)

@@ -65,6 +65,11 @@ class Price(msgspec.Struct, frozen=True):
     """Ascending."""
 
 
+def amount_of(unit: Unit, quantity: int, rate: PicoUsd) -> PicoUsd:
+    """Return what a quantity costs; a part of a pico-dollar is rounded up."""
+    return PicoUsd(-(-quantity * rate // PER.get(unit, 1)))
+
+
 class PriceLine(msgspec.Struct, frozen=True):
     """One line of a bill. Parts have lines of their own, and are not in the line of their whole."""
 

@@ -20,13 +20,25 @@ POLICIES = {
     ("POST", "/v1/count_tokens"): "key",
     ("GET", "/v1/models"): "key",
     ("GET", "/v1/models/{model}"): "key",
+    ("GET", "/v1/usage"): "key",
     ("GET", "/-/models"): "admin",
     ("POST", "/-/keys"): "admin",
     ("GET", "/-/keys"): "admin",
     ("GET", "/-/keys/{key_id}"): "admin",
     ("PUT", "/-/keys/{key_id}"): "admin",
     ("DELETE", "/-/keys/{key_id}"): "admin",
+    ("GET", "/-/keys/{key_id}/credits"): "admin",
     ("POST", "/-/keys/{key_id}/credits"): "admin",
+    ("GET", "/-/budgets"): "admin",
+    ("POST", "/-/budgets"): "admin",
+    ("GET", "/-/budgets/{budget_id}"): "admin",
+    ("PUT", "/-/budgets/{budget_id}"): "admin",
+    ("DELETE", "/-/budgets/{budget_id}"): "admin",
+    ("POST", "/-/budgets/{budget_id}/reset"): "admin",
+    ("GET", "/-/ledger/accounts"): "admin",
+    ("GET", "/-/ledger/postings"): "admin",
+    ("GET", "/-/ledger/holds"): "admin",
+    ("POST", "/-/ledger/verify"): "admin",
     ("GET", "/-/prices"): "admin",
     ("PUT", "/-/prices"): "admin",
     ("DELETE", "/-/prices/{price_id}"): "admin",
@@ -71,10 +83,17 @@ FILLED = {
     "{model}": "fake/echo",
     "{key_id}": "key_none",
     "{price_id}": "prc_none",
+    "{budget_id}": "bgt_none",
     "{request_id}": "req_none",
     "{backup_id}": "bak_none",
 }
-ABSENT = {"key_not_found", "price_not_found", "request_not_found", "backup_not_found"}
+ABSENT = {
+    "key_not_found",
+    "price_not_found",
+    "budget_not_found",
+    "request_not_found",
+    "backup_not_found",
+}
 
 
 @pytest.fixture(scope="module")

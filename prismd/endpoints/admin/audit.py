@@ -6,10 +6,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
-from prismd.endpoints.queries import moment
+from prismd.endpoints.queries import moment, number
 from prismd.endpoints.replies import ListOf, json_reply, page
 from prismd.kernel import clock, jsonio
-from prismd.kernel.errors import InvalidRequest
 from prismd.store import audit as audit_table
 from prismd.store.audit import AuditRow
 
@@ -69,7 +68,7 @@ async def list_audit(
     rows = await audit_table.page(
         gateway.stores.state,
         limit=limit + 1,
-        before=None if after is None else _number(after),
+        before=None if after is None else number("after", after),
         since_s=0 if since is None else moment("since", since),
         action=action,
         object_id=object_id,
@@ -96,13 +95,6 @@ async def verify_audit(
             "has_noted_head": verdict.has_noted_head,
         }
     )
-
-
-def _number(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= len(str(2**62)):
-        return int(text)
-    msg = "'after' is the id of an entry: the last one of the page before."
-    raise InvalidRequest(msg, code="invalid_value", param="after")
 
 
 def _view(row: AuditRow) -> dict[str, object]:

@@ -52,7 +52,10 @@ async def create_backup(gateway: deps.TheGateway, actor: deps.TheActor) -> Respo
     """Copy the state while calls go on, and verify the copy from its first to its last page."""
     now_s, folder = clock.now_s(), gateway.data_dir.backups
     try:
-        made = await asyncio.to_thread(backup.make, gateway.data_dir.state_db, folder, at_s=now_s)
+        master_key = gateway.data_dir.master_key()
+        made = await asyncio.to_thread(
+            backup.make, gateway.data_dir.state_db, folder, master_key, at_s=now_s
+        )
     except Damaged as error:
         msg = f"The copy is not sound, so state.db is not: {error}. Restore an earlier backup."
         raise Overloaded(msg, code="storage_damaged") from None
@@ -71,7 +74,10 @@ async def create_backup(gateway: deps.TheGateway, actor: deps.TheActor) -> Respo
 async def verify_backup(backup_id: str, gateway: deps.TheGateway) -> Response:
     """Check a backup against its manifest; 409 ``backup_damaged`` if it is not what was made."""
     try:
-        found = await asyncio.to_thread(backup.verify, gateway.data_dir.backups, backup_id)
+        master_key = gateway.data_dir.master_key()
+        found = await asyncio.to_thread(
+            backup.verify, gateway.data_dir.backups, backup_id, master_key
+        )
     except Damaged as error:
         msg = f"The backup '{backup_id}' is damaged: {error}. Do not restore it."
         raise Conflict(msg, code="backup_damaged", param="backup_id") from None

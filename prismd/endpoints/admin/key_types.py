@@ -19,6 +19,7 @@ from prismd.endpoints.replies import ListOf, Usd, time_text, usd
 from prismd.policy.access import parse_networks
 from prismd.policy.identity import is_expired
 from prismd.policy.reserve import Reserve
+from prismd.store.statements import PostingRow
 from prismd.wire.budget import Budget, BudgetScope
 from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
 
@@ -176,6 +177,37 @@ class CreditsReply(BaseModel):
     added_nano_usd: int
     credit_balance: Usd
     credit_balance_nano_usd: int
+
+
+class CreditObject(BaseModel):
+    """Credits that a key was given."""
+
+    id: str
+    object: Literal["credit"]
+    created_at: AwareDatetime
+    amount: Usd
+    amount_nano_usd: int
+    note: str | None
+    request_id: str | None
+    """The request that gave them: the audit log says whose it was."""
+
+
+class CreditHistory(ListOf):
+    """A page of credits, newest first."""
+
+    data: list[CreditObject]
+
+
+def credit_view(row: PostingRow) -> dict[str, object]:
+    """Return a grant as ``CreditObject``."""
+    return {
+        "id": str(row.id),
+        "object": "credit",
+        "created_at": time_text(row.ts_ms / 1000),
+        **usd("amount", row.amount_nano_usd),
+        "note": row.note,
+        "request_id": row.request_id,
+    }
 
 
 def view(

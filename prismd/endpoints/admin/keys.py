@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from prismd.endpoints import deps
 from prismd.endpoints.admin.key_audit import differences
 from prismd.endpoints.admin.key_types import (
+    CreditHistory,
     CreditsAdd,
     CreditsReply,
     KeyCreate,
@@ -18,8 +19,10 @@ from prismd.endpoints.admin.key_types import (
     KeyObject,
     KeyUpdate,
     NewKeyObject,
+    credit_view,
     view,
 )
+from prismd.endpoints.queries import number
 from prismd.endpoints.replies import json_reply, page, usd
 from prismd.gateway import Gateway
 from prismd.kernel import clock
@@ -29,11 +32,12 @@ from prismd.kernel.money import NanoUsd
 from prismd.kernel.secret import KEY_PREFIX, digest, display, new_token
 from prismd.store import budgets as budget_table
 from prismd.store import keys as key_table
-from prismd.store import ledger
+from prismd.store import ledger, statements
 from prismd.store.db import Tx
 from prismd.wire.audit import Actor, Change
 from prismd.wire.budget import Budget, BudgetScope
 from prismd.wire.key import KeyChanges, KeyRecord, KeyStatus, KeyType
+from prismd.wire.ledger import credit_account
 
 room = APIRouter(prefix="/-/keys", tags=["keys"], dependencies=[Depends(deps.admin)])
 
@@ -176,6 +180,26 @@ async def add_credits(
     return json_reply(
         {"key_id": key_id, **usd("added", body.amount), **usd("credit_balance", balance)}
     )
+
+
+@room.get("/{key_id}/credits", response_model=CreditHistory)
+async def list_credits(
+    key_id: str,
+    gateway: deps.TheGateway,
+    *,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[str | None, Query(description="an id; older ones follow")] = None,
+) -> Response:
+    """List the credits that a key was given, newest first."""
+    _find(gateway, key_id)
+    rows = await statements.grants(
+        gateway.stores.state,
+        credit_account(key_id),
+        limit=limit + 1,
+        before=None if after is None else number("after", after),
+    )
+    views = [credit_view(row) for row in rows[:limit]]
+    return json_reply(page(views, has_more=len(rows) > limit))
 
 
 def _find(gateway: Gateway, key_id: str) -> KeyRecord:

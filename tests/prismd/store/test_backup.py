@@ -17,6 +17,7 @@ from prismd.store.stores import Stores
 from prismd.wire.audit import Actor, Change
 
 PEPPER = b"p" * 32
+MASTER_KEY = b"k" * 32
 
 
 async def write(stores: Stores, count: int) -> None:
@@ -30,7 +31,7 @@ async def write(stores: Stores, count: int) -> None:
 
 
 def make(data_dir: DataDir) -> Manifest:
-    return backup.make(data_dir.state_db, data_dir.backups, at_s=1_000)
+    return backup.make(data_dir.state_db, data_dir.backups, MASTER_KEY, at_s=1_000)
 
 
 def file_of(data_dir: DataDir, manifest: Manifest) -> Path:
@@ -65,7 +66,7 @@ async def test_a_backup_is_private_and_leaves_no_draft(data_dir: DataDir, stores
     assert manifest.stat().st_mode & 0o777 == 0o600
     assert data_dir.backups.stat().st_mode & 0o777 == 0o700
     assert sorted(path.suffix for path in data_dir.backups.iterdir()) == [".db", ".json"]
-    assert backup.verify(data_dir.backups, made.id) == made
+    assert backup.verify(data_dir.backups, made.id, MASTER_KEY) == made
     assert (made.audit_rows, made.keys, made.usage_rows) == (3, 0, 0)
 
 
@@ -80,7 +81,7 @@ async def test_every_flipped_byte_is_found(data_dir: DataDir, stores: Stores) ->
         damaged[at] ^= 1 << chance.randrange(8)
         path.write_bytes(damaged)
         with pytest.raises(Damaged):
-            backup.verify(data_dir.backups, made.id)
+            backup.verify(data_dir.backups, made.id, MASTER_KEY)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + bytes(5000)])
@@ -90,7 +91,7 @@ async def test_a_copy_that_is_something_else_is_found(
     made = make(data_dir)
     file_of(data_dir, made).write_bytes(content)
     with pytest.raises(Damaged):
-        backup.verify(data_dir.backups, made.id)
+        backup.verify(data_dir.backups, made.id, MASTER_KEY)
     assert stores.state.is_healthy
 
 
@@ -101,7 +102,7 @@ async def test_a_manifest_that_cannot_be_read_hides_its_backup_only(
     (data_dir.backups / f"{broken.id}.json").write_bytes(b"")
     assert backup.page(data_dir.backups) == [sound]
     with pytest.raises(NotFound):
-        backup.verify(data_dir.backups, broken.id)
+        backup.verify(data_dir.backups, broken.id, MASTER_KEY)
     assert stores.state.is_healthy
 
 
@@ -117,4 +118,4 @@ def test_a_copy_of_what_is_no_database_is_not_made(data_dir: DataDir) -> None:
 async def test_an_unknown_backup_is_not_there(data_dir: DataDir, stores: Stores, name: str) -> None:
     make(data_dir)
     with pytest.raises(NotFound):
-        backup.verify(data_dir.backups, name)
+        backup.verify(data_dir.backups, name, MASTER_KEY)

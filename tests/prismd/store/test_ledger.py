@@ -189,8 +189,8 @@ class Ledger(RuleBasedStateMachine):
         assert budget is not None
         window = window_at(budget, 1.0)
         with self.books.change() as tx:
-            budget_table.forgive(tx, window)
-        self.reserve.forgive(window)
+            amount = budget_table.forgive(tx, window)
+        self.reserve.forgive(window, amount)
         self.forgiven[budget_id] = self.window[budget_id]
 
     @rule()

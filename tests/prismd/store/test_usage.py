@@ -37,6 +37,7 @@ def _record(rng: random.Random, n: int) -> CallRecord:
         usage=Usage(rng.randrange(99), rng.randrange(99), rng.randrange(9), rng.randrange(9)),
         cost_nano_usd=rng.choice([None, 0, rng.randrange(10**15)]),
         price_source=None,
+        tags=rng.choice([{}, {"team": "a"}, {"team": "b", "env": "x=1"}]),
         latency_ms=1.5,
         first_byte_ms=None,
         attempts=1,
@@ -59,8 +60,9 @@ async def records(stores: Stores) -> list[CallRecord]:
     return made
 
 
-def _groups(record: CallRecord) -> dict[str, object]:
+def _groups(record: CallRecord, tag: str | None) -> dict[str, object]:
     return {
+        "tag": tag,
         "key": record.key_id,
         "owner": record.owner,
         "org": record.org_id,
@@ -73,7 +75,10 @@ def _groups(record: CallRecord) -> dict[str, object]:
 def _by_hand(records: list[CallRecord], group_by: tuple[str, ...]) -> dict[object, object]:
     groups: dict[object, list[CallRecord]] = defaultdict(list)
     for record in records:
-        groups[tuple(_groups(record)[name] for name in group_by)].append(record)
+        labels = [f"{name}={value}" for name, value in record.tags.items()]
+        tags: list[str | None] = [*labels] or [None]
+        for tag in tags if "tag" in group_by else [None]:
+            groups[tuple(_groups(record, tag)[name] for name in group_by)].append(record)
     return {
         group: {
             "requests": len(calls),
@@ -83,6 +88,7 @@ def _by_hand(records: list[CallRecord], group_by: tuple[str, ...]) -> dict[objec
             "cached_input_tokens": sum(call.usage.cached_input_tokens for call in calls),
             "reasoning_tokens": sum(call.usage.reasoning_tokens for call in calls),
             "unpriced_requests": sum(call.cost_nano_usd is None for call in calls),
+            "estimated_requests": sum(call.usage_source != "reported" for call in calls),
             "cost_nano_usd": sum(call.cost_nano_usd or 0 for call in calls),
         }
         for group, calls in groups.items()
@@ -116,6 +122,10 @@ async def test_filters_choose_the_rows(stores: Stores, records: list[CallRecord]
     rows = Filter(key="key_1", model="m", provider="q")
     chosen = [c for c in records if (c.key_id, c.model, c.provider) == ("key_1", "m", "q")]
     assert await _report(stores, ("owner",), rows) == _by_hand(chosen, ("owner",))
+    rows = Filter(owner="ann", org="org", tag=("env", "x=1"))
+    chosen = [c for c in records if c.owner == "ann" and c.org_id == "org" and "env" in c.tags]
+    assert chosen
+    assert await _report(stores, ("model",), rows) == _by_hand(chosen, ("model",))
 
 
 async def test_nothing_used_is_a_report_without_lines_or_with_zeros(stores: Stores) -> None:
