@@ -126,11 +126,17 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 2.0) 
 
 
 def start_daemon(
-    folder: Path, config: str, *, env: dict[str, str] | None = None, under: Sequence[str] = ()
+    folder: Path,
+    config: str,
+    *,
+    env: dict[str, str] | None = None,
+    under: Sequence[str] = (),
+    on_spawn: Callable[[subprocess.Popen[bytes]], None] | None = None,
 ) -> Daemon:
     """Start a daemon with its state in a folder; the same folder again is the same gateway.
 
-    ``under`` is a command that runs the daemon in its own place.
+    ``under`` is a command that runs the daemon in its own place; ``on_spawn`` is told of the
+    process long before it listens.
     """
     data_dir, config_file, log_file = folder / "data", folder / "prism.yaml", folder / "log"
     in_data_dir = ["--data-dir", str(data_dir)]
@@ -147,6 +153,8 @@ def start_daemon(
             stderr=log,
             env=environment,
         )
+    if on_spawn is not None:
+        on_spawn(process)
 
     def url() -> str | None:
         found = _LISTENS.search(log_file.read_text())
