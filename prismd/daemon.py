@@ -41,6 +41,7 @@ from prismd.store import requests as request_table
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.secrets import load_or_make_pepper
+from prismd.store.soundness import rows_readable
 from prismd.store.stores import Stores
 from prismd.wire.audit import Actor
 
@@ -81,6 +82,7 @@ async def run(read_config: Callable[[], LoadedConfig]) -> None:
         finally:
             await gateway.tasks.stop()
             with contextlib.suppress(Exception):
+                await retry_unsettled(gateway)
                 await gateway.save_use()
     finally:
         await outbound.aclose()
@@ -94,27 +96,35 @@ async def _gateway(
     stores: Stores,
     outbound: Outbound,
 ) -> Gateway:
-    overrides = PriceOverrides(await price_table.load_all(stores.state))
+    state = stores.state
+    with rows_readable(data_dir.state_db):
+        # Everything is read before anything is written.
+        keys = KeyTable(await key_table.load_all(state))
+        overrides = PriceOverrides(await price_table.load_all(state))
+        budgets = await budget_table.load(state)
+        orphans = await ledger.orphans(state)
+        pepper = await load_or_make_pepper(state, data_dir.master_key())
     snapshot = build(
         loaded,
         outbound=outbound,
         overrides=overrides,
         own_admin_token=data_dir.admin_token(),
     )
-    await recover(stores.state)
     reserve = Reserve()
-    reserve.load(
-        await ledger.credit_balances(stores.state),
-        await budget_table.load(stores.state),
-        await budget_table.load_windows(stores.state, since_s=clock.now_s() - WINDOWS_KEPT_S),
-    )
+    with rows_readable(data_dir.state_db):
+        await recover(state, orphans)
+        reserve.load(
+            await ledger.credit_balances(state),
+            budgets,
+            await budget_table.load_windows(state, since_s=clock.now_s() - WINDOWS_KEPT_S),
+        )
     return Gateway(
         data_dir=data_dir,
         stores=stores,
-        pepper=await load_or_make_pepper(stores.state, data_dir.master_key()),
+        pepper=pepper,
         outbound=outbound,
         reserve=reserve,
-        keys=KeyTable(await key_table.load_all(stores.state)),
+        keys=keys,
         price_overrides=overrides,
         snapshot=snapshot,
         started_with=loaded.config,

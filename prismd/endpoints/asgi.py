@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import islice
 from typing import TypeVar
 
 from starlette.types import Receive, Scope, Send
@@ -152,24 +153,30 @@ def timeout_of(headers: Mapping[str, str]) -> float | None:
     return int(text) / 1000
 
 
-def tags_of(headers: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+def tags_of(headers: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the labels of a call: those of ``x-prism-tags`` (``name=value,…``), then the key's.
+
+    Of the key's metadata the first labels count that are short enough.
 
     Raises:
         InvalidRequest: the header cannot be read, or holds too many or too long labels.
     """
+    own = dict(islice(((n, v) for n, v in metadata.items() if v and _is_tag(n, v)), MAX_TAGS))
     text = headers.get("x-prism-tags")
     if text is None:
-        return dict(own)
+        return own
     tags: dict[str, str] = {}
     for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        is_short = len(name) <= MAX_TAG_NAME_CHARS and len(value) <= MAX_TAG_VALUE_CHARS
-        if not (name and equals and value and is_short) or len(tags) >= MAX_TAGS:
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if not (name and value and _is_tag(name, value)) or len(tags) >= MAX_TAGS:
             msg = (
                 f"x-prism-tags is name=value,name=value: at most {MAX_TAGS} labels, names up to "
                 f"{MAX_TAG_NAME_CHARS} and values up to {MAX_TAG_VALUE_CHARS} characters."
             )
             raise InvalidRequest(msg, code="invalid_header", param="x-prism-tags")
         tags[name] = value
-    return tags | dict(own)
+    return tags | own
+
+
+def _is_tag(name: str, value: str) -> bool:
+    return len(name) <= MAX_TAG_NAME_CHARS and len(value) <= MAX_TAG_VALUE_CHARS

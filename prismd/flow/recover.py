@@ -21,22 +21,19 @@ CRASHED = 500
 """Status written down for a call that was cut by the end of the process."""
 
 
-async def recover(db: Database) -> list[CallRecord]:
-    """Settle all orphans in one transaction; return what was written down."""
-    orphans = await ledger.orphans(db)
+async def recover(db: Database, orphans: list[OrphanHold]) -> None:
+    """Settle all orphans in one transaction."""
     if not orphans:
-        return []
-    records = [_record(orphan) for orphan in orphans]
+        return
 
     def write(tx: Tx) -> None:
-        for record, orphan in zip(records, orphans, strict=True):
-            ledger.settle(tx, record, orphan.hold)
+        for orphan in orphans:
+            ledger.settle(tx, _record(orphan), orphan.hold)
 
     await db.write(write)
     log.warning(
-        "%d calls were running when the last process ended: settled as recovered", len(records)
+        "%d calls were running when the last process ended: settled as recovered", len(orphans)
     )
-    return records
 
 
 def _record(orphan: OrphanHold) -> CallRecord:

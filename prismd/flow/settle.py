@@ -7,10 +7,13 @@ the disk refuses is kept and tried again until it is written; a restart would fi
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from prismd.flow.replay import Claim
 from prismd.flow.reserve import Reservation
@@ -110,11 +113,12 @@ async def _close(
     unsettled = Unsettled(record, reservation.hold, keep)
     gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
     try:
-        written = _write(gateway, unsettled)
-    except Overloaded:
-        gateway.unsettled.append(unsettled)
+        await finish(_write(gateway, unsettled))
+    except Overloaded as error:
+        if not any(one is unsettled for one in gateway.unsettled):
+            gateway.unsettled.append(unsettled)
+        log.warning("the settlement of %s is tried again: %s", record.request_id, error)
         raise
-    await finish(written)
 
 
 def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
@@ -130,9 +134,8 @@ def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
             unsettled.keep(tx)
 
     def follow(written: asyncio.Future[None]) -> None:
-        if written.cancelled() or (error := written.exception()) is not None:
+        if written.cancelled() or written.exception() is not None:
             gateway.unsettled.append(unsettled)
-            log.error("the settlement of %s is not written yet: %s", record.request_id, error)
             return
         for alert in gateway.reserve.settle(hold, record.cost_nano_usd or 0):
             _warn(gateway, alert)
@@ -149,13 +152,14 @@ def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
 async def retry_unsettled(gateway: Gateway) -> None:
     """Write the settlements that the disk refused; called again and again."""
     waiting, gateway.unsettled = gateway.unsettled, []
-    for position, unsettled in enumerate(waiting):
+    for unsettled in waiting:
         try:
-            await _write(gateway, unsettled)  # a failure puts it back
+            written = _write(gateway, unsettled)
         except Overloaded:
-            known = {id(one) for one in gateway.unsettled}
-            gateway.unsettled += [one for one in waiting[position:] if id(one) not in known]
-            return
+            gateway.unsettled.append(unsettled)
+            continue
+        with contextlib.suppress(Exception):  # it has been put back
+            await written
 
 
 def _warn(gateway: Gateway, alert: BudgetAlert) -> None:
@@ -228,7 +232,7 @@ def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> 
     tokens = max(usage.output_tokens, outcome.output_deltas)
     if reservation is not None and reservation.max_output_tokens is not None:
         tokens = min(tokens, reservation.max_output_tokens)
-    return Usage(input_tokens=usage.input_tokens, output_tokens=tokens, is_estimated=True)
+    return replace(usage, output_tokens=tokens)
 
 
 def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) -> None:

@@ -91,7 +91,7 @@ class Readers:
         try:
             return await reader.rows(sql, params)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
                 raise
             msg = f"Reading took longer than {MAX_READ_S:g} s. Ask for less, or a shorter time."
             raise Overloaded(msg, code="read_too_slow") from None

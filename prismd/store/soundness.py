@@ -7,9 +7,14 @@ long as the file is not so large that the start would take minutes.
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from prismd.kernel import clock
+from prismd.kernel.errors import StorageRefused
 
 QUICK_CHECK_S = 5.0
 FULL_CHECK_MAX_BYTES = 1 << 30
@@ -20,6 +25,21 @@ _LOG_HEADER_BYTES = 32
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 
 log = logging.getLogger("prism.store")
+
+
+@contextmanager
+def rows_readable(path: Path) -> Iterator[None]:
+    """Refuse a database whose rows cannot be read: SQLite does not see what a value means.
+
+    Raises:
+        StorageRefused: something within could not be read, or was not what it must be.
+    """
+    try:
+        yield
+    except (msgspec.MsgspecError, sqlite3.Error, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        msg = f"{path} holds a row that cannot be used ({reason}); restore a backup"
+        raise StorageRefused(msg) from None
 
 
 def wal_of(path: Path) -> Path:
@@ -61,7 +81,7 @@ def _quick_check(connection: sqlite3.Connection, path: Path) -> str:
     try:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
             raise
         log.warning("%s was not checked to its end: that takes over %g s", path, QUICK_CHECK_S)
         return "ok"

@@ -149,7 +149,7 @@ class _Run:
 
     def _read_log(self) -> None:
         for line in (self._folder / "log").read_text().splitlines():
-            if not line.startswith('{') or '"level": "error"' in line or '"critical"' in line:
+            if not line.startswith("{") or '"level": "error"' in line or '"critical"' in line:
                 self.complaints.append(line)
 
     def _has_no_holds(self) -> bool:

@@ -7,7 +7,6 @@ Each call costs exactly what is held for it: a token in costs nothing, a token o
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
