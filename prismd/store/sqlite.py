@@ -30,17 +30,15 @@ disk honours flushes; after ``relaxed`` the last seconds may be missing, and the
 
 def tell_version() -> None:
     """Name SQLite's version in the log, and what is known of it."""
-    if sqlite3.sqlite_version_info < FIXED_VERSION:
-        fixed = ".".join(map(str, FIXED_VERSION))
-        log.warning(
-            "SQLite %s is older than %s and has its WAL-reset bug; it needs a second connection"
-            " that writes or checkpoints, and prismd has one that does both: open state.db with no"
-            " other program while prismd runs",
-            SQLITE_VERSION,
-            fixed,
-        )
-    else:
+    if sqlite3.sqlite_version_info >= FIXED_VERSION:
         log.info("SQLite %s", SQLITE_VERSION)
+        return
+    log.info(
+        "SQLite %s has the WAL-reset bug (mended in %s): one connection does all writing here, so it"
+        " cannot strike, as long as no other program opens state.db while prismd runs",
+        SQLITE_VERSION,
+        ".".join(map(str, FIXED_VERSION)),
+    )
 
 
 class SqliteDatabase:

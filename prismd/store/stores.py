@@ -24,7 +24,6 @@ class Stores:
         Raises:
             AlreadyRunning: another daemon is here. StorageRefused: a file cannot be used.
         """
-        tell_version()
         data_dir.check()
         lock = data_dir.lock()
         try:
@@ -45,6 +44,7 @@ class Stores:
         except BaseException:
             os.close(lock)
             raise
+        tell_version()
         return cls(state, traffic, lock)
 
     async def aclose(self) -> None:
