@@ -16,7 +16,7 @@ import pytest
 
 from tests.crash.books import Books, faults, holds_opened_before, read_books
 from tests.crash.load import Load
-from tests.daemon_process import Daemon, Ended, Key, start_daemon, stop_daemon, wait_for
+from tests.daemon_process import PRISMD, Daemon, Ended, Key, start_daemon, stop_daemon, wait_for
 from tests.fake_process import FakeProcess, start_fake, stop_fake
 
 KILLS = 5
@@ -106,12 +106,27 @@ class _Run:
             daemon = await self._start()
             self.load.address = daemon.address
             await asyncio.sleep(1)
+            await asyncio.to_thread(self._verify, daemon)  # also while calls run
             await self.load.end()
         finally:
             await self.load.abort()
-        await asyncio.to_thread(wait_for, lambda: self._has_no_holds(), "no hold is left")
-        assert await asyncio.to_thread(stop_daemon, daemon) == 0
+        await asyncio.to_thread(self._stop, daemon)
+
+    def _stop(self, daemon: Daemon) -> None:
+        """Let the gateway itself check its books, running and at rest."""
+        wait_for(self._has_no_holds, "no hold is left")
+        self._verify(daemon)
+        assert stop_daemon(daemon) == 0
         self._read_log()
+        command = [*PRISMD, "verify", "--data-dir", str(daemon.data_dir)]
+        alone = subprocess.run(command, capture_output=True, text=True, check=False)
+        if alone.returncode != 0:
+            self.complaints.append(f"prismd verify: {alone.returncode} {alone.stdout}")
+
+    def _verify(self, daemon: Daemon) -> None:
+        verdict = daemon.admin.post("/-/ledger/verify", timeout=60).json()
+        if not verdict["is_sound"]:
+            self.complaints.append(f"/-/ledger/verify: {verdict}")
 
     async def _live(self, life_s: float) -> None:
         def doom(process: subprocess.Popen[bytes]) -> None:

@@ -82,19 +82,39 @@ async def _watched(daemon: Daemon, key: Key, is_over: asyncio.Event) -> list[tup
     return looks
 
 
-@pytest.mark.parametrize("affordable", [1, 57, 700])
-async def test_credits_for_k_serve_k(priced: Daemon, affordable: int, repetition: int) -> None:
+@pytest.mark.parametrize(("calls", "affordable"), [(CALLS, 700), (CALLERS, 1)])
+async def test_credits_for_k_serve_k(
+    priced: Daemon, calls: int, affordable: int, repetition: int
+) -> None:
     key = priced.create_key(credits=affordable * TOKENS)
     is_over = asyncio.Event()
     watching = asyncio.create_task(_watched(priced, key, is_over))
-    answers = await _storm(priced.address, key, CALLS if affordable == 700 else CALLERS)
+    answers = await _storm(priced.address, key, calls)
     is_over.set()
     looks = await watching
-    refused = (CALLS if affordable == 700 else CALLERS) - affordable
-    assert answers == {"200": affordable, "402 insufficient_credits": refused}
+    assert answers == {"200": affordable, "402 insufficient_credits": calls - affordable}
     shown = priced.admin.get(f"/-/keys/{key.id}").json()
     assert (shown["credit_balance_nano_usd"], shown["credit_held_nano_usd"]) == (0, 0)
     assert min(balance - held for balance, held in looks) >= 0
     assert min(held for _, held in looks) >= 0
     (used,) = priced.admin.get("/-/usage", params={"key": key.id}).json()["data"]
     assert (used["requests"], used["cost"]) == (affordable, affordable * TOKENS)
+
+
+@pytest.mark.parametrize("scope", ["key", "owner", "org", "model", "tag"])
+async def test_a_hard_budget_for_k_serves_k(priced: Daemon, scope: str, repetition: int) -> None:
+    mark = f"{scope}-{repetition}"
+    key = priced.create_key(owner=mark, org_id=mark, metadata={"team": mark})
+    subjects = {"key": key.id, "owner": mark, "org": mark, "model": BODY["model"]}
+    subject = subjects.get(scope, f"team={mark}")
+    made = priced.admin.post(
+        "/-/budgets",
+        json={"scope": scope, "subject": subject, "limit": 23 * TOKENS, "window": "total"},
+    )
+    assert made.status_code == 201, made.text
+    answers = await _storm(priced.address, key, CALLERS)
+    assert answers == {"200": 23, "429 budget_exceeded": CALLERS - 23}
+    budget = priced.admin.get(f"/-/budgets/{made.json()['id']}").json()
+    assert (budget["spent"], budget["held"], budget["remaining"]) == (23 * TOKENS, 0, 0)
+    assert budget["state"] == "exceeded"
+    assert priced.admin.delete(f"/-/budgets/{budget['id']}").status_code < 300
