@@ -2,16 +2,20 @@
 
 import contextlib
 import json
+import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-Step = bytes | float
-"""Bytes to send, or seconds to be silent."""
+Step = bytes | float | None
+"""Bytes to send, or seconds to be silent, or None: reset the connection."""
 
 FOR_EVER_S = 3_600.0
+AT_ONCE = struct.pack("ii", 1, 0)
+"""What makes closing a socket a reset."""
 
 
 class ScriptedVendor:
@@ -79,6 +83,8 @@ def scripted_vendor() -> Iterator[ScriptedVendor]:
                 for step in vendor.answer(path, self.rfile.read(length)):
                     if isinstance(step, bytes):
                         self.wfile.write(step)
+                    elif step is None:
+                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                     elif vendor.is_over.wait(step):
                         return
 
