@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,17 +36,25 @@ class Connection:
 
     async def post(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> Head:
         """Make a chat call; wait for the head of the answer."""
+        self.send(body, headers)
+        return await self.receive_head()
+
+    def send(self, body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Send a chat call."""
         data = json.dumps(body).encode()
         lines = [f"POST {PATH} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(data)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
+
+    async def receive_head(self) -> Head:
+        """Wait for the head of an answer."""
         first, *rest = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(": ") for line in rest if line)
         found = {name.lower(): value for name, _, value in pairs}
         self.head = Head(int(first.split()[1]), found)
         return self.head
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Read the body of the last answer to its end, piece by piece."""
         if (length := self.head.headers.get("content-length")) is not None:
             yield await self.reader.readexactly(int(length))

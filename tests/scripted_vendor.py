@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import select
 import socket
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +16,7 @@ Step = bytes | float | None
 """Bytes to send, or seconds to be silent, or None: reset the connection."""
 
 FOR_EVER_S = 3_600.0
+LOOK_S = 0.02
 AT_ONCE = struct.pack("ii", 1, 0)
 """What makes closing a socket a reset."""
 
@@ -28,6 +31,8 @@ class ScriptedVendor:
         self.asked_for_models = 0
         self.bodies: list[bytes] = []
         """Of the calls that came."""
+        self.let_go = 0
+        """Calls whose other side left while the vendor was silent."""
         self.url = ""
         self.is_over = threading.Event()
 
@@ -85,8 +90,19 @@ def scripted_vendor() -> Iterator[ScriptedVendor]:
                         self.wfile.write(step)
                     elif step is None:
                         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
-                    elif vendor.is_over.wait(step):
+                    elif self.is_alone_within(step):
                         return
+
+        def is_alone_within(self, seconds: float) -> bool:
+            """Be silent; return whether there is nobody any more to speak to."""
+            end_s = time.monotonic() + seconds
+            while (left_s := end_s - time.monotonic()) > 0:
+                if vendor.is_over.wait(min(left_s, LOOK_S)):
+                    return True
+                if select.select([self.connection], [], [], 0)[0]:
+                    vendor.let_go += 1
+                    return True
+            return False
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
