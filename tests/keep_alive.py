@@ -1,6 +1,7 @@
 """A keep-alive HTTP/1.1 connection that costs its client little: for many calls at once."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -72,7 +73,5 @@ class Connection:
 
     async def aclose(self) -> None:
         self.writer.close()
-        try:
+        with contextlib.suppress(OSError):  # the other side may have been first
             await self.writer.wait_closed()
-        except OSError:
-            pass  # the other side was first

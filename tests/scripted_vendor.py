@@ -73,42 +73,49 @@ def delta(text: str, finish_reason: str | None = None) -> bytes:
     return event(choices=[choice])
 
 
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, vendor: ScriptedVendor) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.vendor = vendor
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        path = self.rfile.readline().split()[1].decode()
+        length = 0
+        while (line := self.rfile.readline().strip().lower()) != b"":
+            name, _, value = line.partition(b":")
+            length = int(value) if name == b"content-length" else length
+        with contextlib.suppress(OSError):
+            for step in self.server.vendor.answer(path, self.rfile.read(length)):
+                if isinstance(step, bytes):
+                    self.wfile.write(step)
+                elif step is None:
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+                elif self._is_alone_within(step):
+                    return
+
+    def _is_alone_within(self, seconds: float) -> bool:
+        """Be silent; return whether there is nobody any more to speak to."""
+        vendor, end_s = self.server.vendor, time.monotonic() + seconds
+        while (left_s := end_s - time.monotonic()) > 0:
+            if vendor.is_over.wait(min(left_s, LOOK_S)):
+                return True
+            if select.select([self.connection], [], [], 0)[0]:
+                vendor.let_go += 1
+                return True
+        return False
+
+
 @contextmanager
 def scripted_vendor() -> Iterator[ScriptedVendor]:
     vendor = ScriptedVendor()
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            path = self.rfile.readline().split()[1].decode()
-            length = 0
-            while (line := self.rfile.readline().strip().lower()) != b"":
-                name, _, value = line.partition(b":")
-                length = int(value) if name == b"content-length" else length
-            with contextlib.suppress(OSError):
-                for step in vendor.answer(path, self.rfile.read(length)):
-                    if isinstance(step, bytes):
-                        self.wfile.write(step)
-                    elif step is None:
-                        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
-                    elif self.is_alone_within(step):
-                        return
-
-        def is_alone_within(self, seconds: float) -> bool:
-            """Be silent; return whether there is nobody any more to speak to."""
-            end_s = time.monotonic() + seconds
-            while (left_s := end_s - time.monotonic()) > 0:
-                if vendor.is_over.wait(min(left_s, LOOK_S)):
-                    return True
-                if select.select([self.connection], [], [], 0)[0]:
-                    vendor.let_go += 1
-                    return True
-            return False
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with _Server(vendor) as server:
         vendor.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
         serving = threading.Thread(target=server.serve_forever, args=(0.01,))
         serving.start()

@@ -187,11 +187,12 @@ class _Run:
         """Return the figures of the run in one line."""
         sources = [row["usage_source"] for row in books.usage]
         rows = {row["request_id"] for row in books.usage}
+        streams = sum(answer.is_stream for answer in self.load.seen.values())
         unbooked = {entry["request_id"] for entry in fake.entries()} - rows
         return (
             f"seed {self._seed}: {len(self._lives_s)} kills ({self.early_kills} before it "
-            f"listened), {len(self.load.seen)} answers seen, {self.load.cut} cut, "
-            f"{sum(self.load.refused.values())} refused; {len(books.usage)} usage rows, "
+            f"listened), {len(self.load.seen)} answers seen ({streams} streams), "
+            f"{self.load.cut} cut, {sum(self.load.refused.values())} refused; {len(books.usage)} usage rows, "
             f"{sources.count('recovered')} recovered, {len(rows - self.load.seen.keys())} "
             f"not seen; {len(unbooked)} served and lost before their hold"
         )

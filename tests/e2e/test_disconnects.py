@@ -42,9 +42,7 @@ def paying(daemon: Daemon) -> Key:
     return daemon.create_key(credits=1)
 
 
-async def _call(
-    daemon: Daemon, key: Key, *, is_stream: bool = True, **fake: object
-) -> Connection:
+async def _call(daemon: Daemon, key: Key, *, is_stream: bool = True, **fake: object) -> Connection:
     """Send a call; its answer is up to ``fake``."""
     connection = await Connection.open(daemon.address)
     settings = {f"x-prism-fake-{name}": str(value) for name, value in fake.items()}
@@ -104,9 +102,7 @@ def _held(daemon: Daemon, key: Key) -> list[str]:
 async def test_leaving_a_stream(
     daemon: Daemon, fake_process: FakeProcess, paying: Key, clients: int, tokens: int
 ) -> None:
-    calls = [
-        await _call(daemon, paying, tokens=TOKENS, hang=1 + tokens) for _ in range(clients)
-    ]
+    calls = [await _call(daemon, paying, tokens=TOKENS, hang=1 + tokens) for _ in range(clients)]
     left = await asyncio.gather(*(_leave_after(call, tokens) for call in calls))
     sent = _check_upstream(fake_process, left)
     assert set(sent.values()) == {tokens}
