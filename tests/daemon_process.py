@@ -21,6 +21,7 @@ STOP_S = 15.0
 _LISTENS = re.compile(r'listens on (https?://[^\s"]+)')
 
 T = TypeVar("T")
+OnSpawn = Callable[[subprocess.Popen[bytes]], object]
 
 
 class Ended(AssertionError):
@@ -131,7 +132,7 @@ def start_daemon(
     *,
     env: dict[str, str] | None = None,
     under: Sequence[str] = (),
-    on_spawn: Callable[[subprocess.Popen[bytes]], None] | None = None,
+    on_spawn: OnSpawn | None = None,
 ) -> Daemon:
     """Start a daemon with its state in a folder; the same folder again is the same gateway.
 

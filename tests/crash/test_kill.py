@@ -16,14 +16,25 @@ import pytest
 
 from tests.crash.books import Books, faults, holds_opened_before, read_books
 from tests.crash.load import Load
-from tests.daemon_process import PRISMD, Daemon, Ended, Key, start_daemon, stop_daemon, wait_for
+from tests.daemon_process import (
+    PRISMD,
+    Daemon,
+    Ended,
+    Key,
+    OnSpawn,
+    start_daemon,
+    stop_daemon,
+    wait_for,
+)
 from tests.fake_process import FakeProcess, start_fake, stop_fake
 
 KILLS = 5
 DEEP_KILLS = 100
 CALLERS = 200
-SHORTEST_LIFE_S, LONGEST_LIFE_S = 0.5, 5.0
-"""From the start of the process: a life may end before it can answer, or while it recovers."""
+LONGEST_LIFE_S = 3.0
+"""From when the daemon listens."""
+EARLY_EVERY = 4
+"""After so many kills, one is counted from the start of the process: it may be recovering."""
 RECOVERY_S = 5.0
 
 CONFIG = """
@@ -63,8 +74,8 @@ async def test_kill(
 ) -> None:
     fake = start_fake(tmp_path / "record.jsonl")
     try:
-        run = _Run(tmp_path, CONFIG.format(url=fake.url), seed, DEEP_KILLS if deep else KILLS)
-        await run.run()
+        run = _Run(tmp_path, CONFIG.format(url=fake.url), seed)
+        await run.run(DEEP_KILLS if deep else KILLS)
     finally:
         stop_fake(fake)
     books = read_books(tmp_path / "data" / "state.db")
@@ -81,36 +92,39 @@ async def test_kill(
 class _Run:
     """One gateway that dies again and again on one data directory, under one load."""
 
-    def __init__(self, folder: Path, config: str, seed: int, kills: int) -> None:
+    def __init__(self, folder: Path, config: str, seed: int) -> None:
         self._folder = folder
         self._config = config
         self._seed = seed
-        chance = random.Random(seed)
-        self._lives_s = [chance.uniform(SHORTEST_LIFE_S, LONGEST_LIFE_S) for _ in range(kills)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.load: Load
         self.granted: dict[str, int] = {}
-        self.complaints: list[str] = []
-        """Of the daemon, in its logs; or of its recovery."""
+        self.kills = 0
         self.early_kills = 0
         """Before it listened."""
-        self.load: Load
+        self.complaints: list[str] = []
+        """Of the gateway about itself, and of what it has not recovered."""
 
-    async def run(self) -> None:
+    async def run(self, kills: int) -> None:
+        chance = random.Random(self._seed)
         daemon = await self._start()
         self.load = Load(self._make_keys(daemon), MODELS, self._seed, CALLERS, daemon.address)
         self.load.begin()
         try:
-            Timer(self._lives_s[0], daemon.process.kill).start()
-            await self._end_of(daemon)
-            for life_s in self._lives_s[1:]:
-                await self._live(life_s)
-            daemon = await self._start()
-            self.load.address = daemon.address
+            while self.kills < kills:
+                await asyncio.sleep(chance.uniform(0, LONGEST_LIFE_S))
+                await self._kill(daemon)
+                if self.kills % EARLY_EVERY == 0:
+                    await self._die_early(chance.uniform(0, LONGEST_LIFE_S))
+                daemon = await self._go_on()
             await asyncio.sleep(1)
             await asyncio.to_thread(self._verify, daemon)  # also while calls run
             await self.load.end()
+            await asyncio.to_thread(self._stop, daemon)
         finally:
             await self.load.abort()
-        await asyncio.to_thread(self._stop, daemon)
+            if self._process is not None:
+                self._process.kill()
 
     def _stop(self, daemon: Daemon) -> None:
         """Let the gateway itself check its books, running and at rest."""
@@ -128,37 +142,42 @@ class _Run:
         if not verdict["is_sound"]:
             self.complaints.append(f"/-/ledger/verify: {verdict}")
 
-    async def _live(self, life_s: float) -> None:
-        def doom(process: subprocess.Popen[bytes]) -> None:
-            Timer(life_s, process.kill).start()
-
-        try:
-            daemon = await self._start(doom)
-        except Ended:
-            self.early_kills += 1
-        else:
-            self.load.address = daemon.address
-            await self._end_of(daemon)
-
-    async def _start(
-        self, on_spawn: Callable[[subprocess.Popen[bytes]], None] | None = None
-    ) -> Daemon:
-        began_s = time.time()
+    async def _start(self, on_spawn: OnSpawn | None = None) -> Daemon:
         daemon = await asyncio.to_thread(
             start_daemon, self._folder, self._config, on_spawn=on_spawn
         )
+        self._process = daemon.process
+        return daemon
+
+    async def _go_on(self) -> Daemon:
+        """Start the next life: the load goes on when it listens, and soon the dead hold nothing."""
+        began_s = time.time()
+        daemon = await self._start()
+        self.load.address = daemon.address
         deadline_s = time.monotonic() + RECOVERY_S
         while left := holds_opened_before(daemon.data_dir / "state.db", began_s):
-            if daemon.process.poll() is not None:
-                break
             if time.monotonic() > deadline_s:
                 self.complaints.append(f"{left} holds of the dead are still there")
                 break
             await asyncio.sleep(0.05)
         return daemon
 
-    async def _end_of(self, daemon: Daemon) -> None:
+    async def _die_early(self, life_s: float) -> None:
+        """Be killed so long after the start of the process, whatever it is doing then."""
+        try:
+            daemon = await self._start(lambda process: Timer(life_s, process.kill).start())
+        except Ended:
+            self.kills += 1
+            self.early_kills += 1
+        else:
+            self.load.address = daemon.address
+            await self._kill(daemon, at_once=False)
+
+    async def _kill(self, daemon: Daemon, *, at_once: bool = True) -> None:
+        if at_once:
+            daemon.process.kill()
         await asyncio.to_thread(daemon.process.wait)
+        self.kills += 1
         daemon.admin.close()
         self._read_log()
 
@@ -185,14 +204,14 @@ class _Run:
 
     def summary(self, books: Books, fake: FakeProcess) -> str:
         """Return the figures of the run in one line."""
-        sources = [row["usage_source"] for row in books.usage]
-        rows = {row["request_id"] for row in books.usage}
-        streams = sum(answer.is_stream for answer in self.load.seen.values())
-        unbooked = {entry["request_id"] for entry in fake.entries()} - rows
+        seen = self.load.seen
+        streams = sum(answer.is_stream for answer in seen.values())
+        rows = {row["request_id"]: row["usage_source"] for row in books.usage}
+        recovered = list(rows.values()).count("recovered")
+        lost = {entry["request_id"] for entry in fake.entries()} - rows.keys()
         return (
-            f"seed {self._seed}: {len(self._lives_s)} kills ({self.early_kills} before it "
-            f"listened), {len(self.load.seen)} answers seen ({streams} streams), "
-            f"{self.load.cut} cut, {sum(self.load.refused.values())} refused; {len(books.usage)} usage rows, "
-            f"{sources.count('recovered')} recovered, {len(rows - self.load.seen.keys())} "
-            f"not seen; {len(unbooked)} served and lost before their hold"
+            f"seed {self._seed}: {self.kills} kills ({self.early_kills} before it listened); "
+            f"{len(seen)} answers seen ({streams} streams), {self.load.cut} calls cut, "
+            f"{self.load.refused.total()} refused; {len(rows)} usage rows ({recovered} recovered, "
+            f"{len(rows.keys() - seen.keys())} not seen); {len(lost)} served, cut before their hold"
         )
