@@ -95,14 +95,17 @@ def _of_answers(books: Books, seen: Mapping[str, Seen], served: Sequence[Row]) -
         if asked[request_id] != 1:
             yield f"{request_id} was asked {asked[request_id]} times of the upstream"
         if row["usage_source"] != "reported" or not row["is_complete"]:
-            yield f"{request_id} was answered: its row is {row}"
+            found = f"{row['usage_source']}, complete: {row['is_complete']}"
+            yield f"{request_id} was answered: its row is {found}"
         if row["key_id"] != answer.key_id or debit["from_account"] != row["account"]:
-            yield f"{request_id} was charged to another: {row}, {debit}"
+            found = f"{row['key_id']}, {row['account']}, {debit['from_account']}"
+            yield f"{request_id} was charged to another: {found}"
         tokens = (row["input_tokens"], row["output_tokens"])
         if answer.tokens not in (None, tokens):
             yield f"{request_id} told its client {answer.tokens} tokens, its row {tokens}"
         if answer.cost_nano_usd not in (None, debit["amount_nano_usd"]):
-            yield f"{request_id} told its client {answer.cost_nano_usd}, its debit is {debit}"
+            told, charged = answer.cost_nano_usd, debit["amount_nano_usd"]
+            yield f"{request_id} told its client {told}, charged {charged} nano-dollars"
 
 
 def _of_rows(books: Books, seen: Mapping[str, Seen], served: Sequence[Row]) -> Iterator[str]:
@@ -120,7 +123,7 @@ def _of_rows(books: Books, seen: Mapping[str, Seen], served: Sequence[Row]) -> I
             continue
         usage = told.get(request_id)
         if usage is None:
-            yield f"{request_id} has a row that nobody can explain: {row}"
+            yield f"{request_id} has a row that nobody can explain: {row['usage_source']}"
         elif row["usage_source"] == "reported":
             tokens = (row["input_tokens"], row["output_tokens"])
             if tokens != (usage["input_tokens"], usage["output_tokens"]):

@@ -72,6 +72,7 @@ async def test_kill(
     deep: bool,
     record_property: Callable[[str, object], None],
 ) -> None:
+    print(f"again with: --crash-seed {seed}")
     fake = start_fake(tmp_path / "record.jsonl")
     try:
         run = _Run(tmp_path, CONFIG.format(url=fake.url), seed)
