@@ -1,16 +1,19 @@
 """``prismctl ledger``: the double-entry books behind credits, costs and budgets."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands.keys import Key, find_key
+from prismctl.commands.keys import Key, find_key, key_names
 from prismctl.commands.statement import Kind, read_statement, with_ends
 from prismctl.errors import CheckFailed
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import as_object, as_objects, as_text
+from prismctl.jsontext import Object, as_object, as_objects, as_text
 from prismctl.output import human
 from prismctl.output.table import Column, View
+
+if TYPE_CHECKING:
+    from prismctl.session import Session
 
 app = noun("The ledger: every credit and every charge, as transfers between accounts.")
 
@@ -150,7 +153,8 @@ def list_accounts(
 ) -> None:
     """List accounts. All balances together are 0: what one has, another gave."""
     session = session_of(ctx)
-    session.out.list(session.admin.ledger_accounts(kind=kind, limit=limit), _ACCOUNTS)
+    answer = session.admin.ledger_accounts(kind=kind, limit=limit)
+    session.out.list(_named(session, answer, "id"), _ACCOUNTS)
 
 
 @verb(
@@ -163,7 +167,8 @@ def list_postings(
     ctx: typer.Context,
     *,
     account: Annotated[
-        str | None, typer.Option(help="Only from or to this account", metavar="ID")
+        str | None,
+        typer.Option(help="Only from or to this: key:NAME:credit, system:usage …", metavar="ID"),
     ] = None,
     request: Annotated[str | None, typer.Option(help="Only of this request", metavar="ID")] = None,
     kind: Annotated[
@@ -175,13 +180,43 @@ def list_postings(
     """List transfers between accounts, newest first."""
     session = session_of(ctx)
     answer = session.admin.ledger_postings(
-        limit=limit, account=account, request_id=request, kind=kind, since=since
+        limit=limit,
+        account=None if account is None else _account(session, account),
+        request_id=request,
+        kind=kind,
+        since=since,
     )
-    session.out.list(answer, _POSTINGS)
+    session.out.list(_named(session, answer, "from_account", "to_account"), _POSTINGS)
 
 
 @verb(app, "holds", "prismctl ledger holds", "prismctl ledger holds -o name")
 def list_holds(ctx: typer.Context) -> None:
     """List what running calls hold."""
     session = session_of(ctx)
-    session.out.list(session.admin.ledger_holds(), _HOLDS)
+    session.out.list(_named(session, session.admin.ledger_holds(), "account"), _HOLDS)
+
+
+def _account(session: "Session", given: str) -> str:
+    """Return the id of an account; in it a key may be named, as it is shown."""
+    match given.split(":"):
+        case ["key", *name, kind]:
+            key_id = as_text(find_key(session, ":".join(name)).get("id"))
+            return f"key:{key_id}:{kind}"
+        case _:
+            return given
+
+
+def _named(session: "Session", answer: Object, *fields: str) -> Object:
+    """Return a list in which people see the names of keys in the ids of accounts."""
+    rows = as_objects(answer.get("data"))
+    if not session.out.is_drawn or not rows:
+        return answer
+    names = key_names(session)
+
+    def named(account: str) -> str:
+        start, _, rest = account.partition(":")
+        key_id, _, kind = rest.partition(":")
+        return f"{start}:{names[key_id]}:{kind}" if key_id in names else account
+
+    shown = [row | {field: named(as_text(row.get(field))) for field in fields} for row in rows]
+    return {**answer, "data": list(shown)}

@@ -1,7 +1,5 @@
 """How prices and bills are shown; a model without a price is never shown as free."""
 
-from decimal import Decimal
-
 from prismctl.commands.price_units import by_count, other_rates
 from prismctl.jsontext import Json, as_object, as_objects
 from prismctl.output import human
@@ -53,17 +51,6 @@ def _rate(row: Json, look: Look) -> str:
     return human.pico_dollars(price, look) + (f"/{unit.per}" if unit.per else "")
 
 
-def _quantity(row: Json, look: Look) -> str:
-    """Write how many, in the unit of the rate beside it."""
-    line = as_object(row)
-    unit, count = by_count(line.get("unit")), line.get("quantity")
-    if unit is None or not isinstance(count, int):
-        return ""
-    if unit.scale == 1:
-        return human.number(count, look)
-    return f"{Decimal(count) / unit.scale:f} {unit.per}"
-
-
 PRICES = View(
     columns=(
         Column("MODEL", "model"),
@@ -72,7 +59,7 @@ PRICES = View(
         Column("OUTPUT $/M", "pricing.output_per_mtok", human.dollars, is_right=True),
         Column("FROM", "source", source, source_tone),
         Column("OTHER RATES", "", _other, is_flexible=True, rank=1),
-        Column("ORG", "org_id"),
+        Column("ORG", "org_id", rank=2),
         Column("ID", "id", is_wide=True),
         Column("SET", "updated_at", human.when, is_wide=True),
         Column("CACHED $/M", "pricing.cached_input_per_mtok", human.dollars, is_wide=True),
@@ -99,10 +86,9 @@ PRICE = View(
 BILL = View(
     columns=(
         Column("UNIT", "unit"),
-        Column("COUNT", "", _quantity, is_right=True),
+        Column("COUNT", "quantity", human.number, is_right=True),
         Column("RATE", "", _rate, is_right=True),
         Column("AMOUNT", "amount_pico_usd", human.pico_dollars, is_right=True),
-        Column("QUANTITY", "quantity", is_wide=True, is_right=True),
         Column("PRICE PICO-$", "price_pico_usd", is_wide=True, is_right=True),
     ),
     name="unit",

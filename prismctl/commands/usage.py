@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prismctl.commands.keys import find_key, key_names
+from prismctl.commands.price_views import NO_PRICE
 from prismctl.errors import UsageProblem
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
@@ -102,10 +103,10 @@ def _view(groups: list[str], totals: Object) -> View:
             *named,
             Column("CALLS", "requests", human.number, is_right=True),
             Column("ERRORS", "errors", human.number, is_right=True, rank=2),
-            Column("INPUT", "input_tokens", human.number, is_right=True),
-            Column("OUTPUT", "output_tokens", human.number, is_right=True),
+            Column("IN TOKENS", "input_tokens", human.number, is_right=True),
+            Column("OUT TOKENS", "output_tokens", human.number, is_right=True),
             Column("COST", "cost", human.money, is_right=True),
-            Column("SHARE", "", _share_of(totals), rank=1),
+            Column("SHARE", "", _share_of(totals), _tone, rank=1),
             Column("CACHED", "cached_input_tokens", human.number, is_wide=True, is_right=True),
             Column("REASONING", "reasoning_tokens", human.number, is_wide=True, is_right=True),
             Column("UNPRICED", "unpriced_requests", human.number, is_wide=True, is_right=True),
@@ -121,20 +122,31 @@ def _group(value: Json, look: Look) -> str:
 
 
 def _share_of(totals: Object) -> Callable[[Json, Look], str]:
-    """Return how a row's share of the whole cost is drawn."""
-    whole = _nanos(totals)
+    """Return how a row's share of the whole cost is drawn; what has no price has no share."""
+    whole = _count(totals, "cost_nano_usd")
 
-    def share(row: Json, look: Look) -> str:
+    def share(value: Json, look: Look) -> str:
+        row = as_object(value)
+        if _is_unpriced(row):
+            return human.state(NO_PRICE, look)
         if not whole:
             return ""
-        part = _nanos(as_object(row))
+        part = _count(row, "cost_nano_usd")
         return f"{bars.bar(part, 0, whole, look)} {part / whole:>6.1%}"
 
     return share
 
 
-def _nanos(row: Object) -> int:
-    value = row.get("cost_nano_usd")
+def _tone(value: Json) -> str:
+    return human.tone(NO_PRICE) if _is_unpriced(as_object(value)) else ""
+
+
+def _is_unpriced(row: Object) -> bool:
+    return 0 < _count(row, "requests") == _count(row, "unpriced_requests")
+
+
+def _count(row: Object, name: str) -> int:
+    value = row.get(name)
     return value if isinstance(value, int) else 0
 
 
@@ -145,8 +157,7 @@ def _named(session: "Session", rows: list[Object]) -> list[Object]:
 
 def _warn(session: "Session", totals: Object) -> None:
     """Say what the costs do not hold, so that nobody takes it for free."""
-    count = totals.get("unpriced_requests")
-    if isinstance(count, int) and count:
+    if count := _count(totals, "unpriced_requests"):
         calls = "call" if count == 1 else "calls"
         session.out.warn(
             f"{count:,} {calls} of models without a price are in no cost; "

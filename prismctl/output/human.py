@@ -100,10 +100,10 @@ def money(value: Json, look: Look) -> str:
 
 
 def pico_dollars(value: Json, look: Look) -> str:
-    """Write a whole number of pico-dollars: as dollars for people, exactly."""
-    if not look.is_people or not isinstance(value, int):
+    """Write a whole number of pico-dollars as dollars, exactly."""
+    if not isinstance(value, int):
         return plain(value, look)
-    return _dollars(Decimal(value).scaleb(-12))
+    return dollars(Decimal(value).scaleb(-12).normalize(), look)
 
 
 def change(value: Json, look: Look) -> str:
