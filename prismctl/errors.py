@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 from prismctl.exits import ExitCode
-from prismctl.jsontext import Json, Object
+from prismctl.jsontext import Json, Object, pick
 
 
 class PrismctlError(Exception):
@@ -120,7 +120,7 @@ class ApiError(PrismctlError):
         retry_after: str | None = None,
         body: Json = None,
     ) -> None:
-        super().__init__(message, hint=_hint(code, retry_after))
+        super().__init__(message, hint=_hint(code, retry_after, body))
         self.status = status
         self.type = type_
         self.code = code
@@ -156,12 +156,22 @@ _HINTS = {
     "model_not_found": "see what there is: prismctl models list",
     "key_not_found": "see what there is: prismctl keys list",
     "request_not_found": "only requests of the last days are kept; the id is in x-request-id",
+    "budget_not_found": "see what there is: prismctl budgets list",
+    "budget_exists": "somebody made it meanwhile: repeat the command to change it",
+    "price_not_found": "see what was set: prismctl prices list",
+    "model_not_priced": "give it a price: prismctl prices set MODEL input=USD output=USD",
+    "ledger_mismatch": "see what is wrong: prismctl ledger verify",
     "not_managed": "make it prepaid first: prismctl keys update KEY --managed",
     "insufficient_credits": "add some: prismctl credits add KEY AMOUNT",
 }
 
 
-def _hint(code: str, retry_after: str | None) -> str | None:
+def _hint(code: str, retry_after: str | None, body: Json) -> str | None:
+    if code == "budget_exceeded":
+        # Not in how many seconds: that may be in weeks, or never.
+        scope, subject = pick(body, "error.scope"), pick(body, "error.subject")
+        wait = f"wait until {ends}, or " if (ends := pick(body, "error.resets_at")) else ""
+        return f"{wait}raise it: prismctl budgets set {scope}:{subject} USD/WINDOW"
     if retry_after:
         return f"try again in {retry_after} s"
     return _HINTS.get(code)

@@ -50,23 +50,6 @@ class Admin:
         """Check a backup again, from its first to its last page."""
         return self.http.request("POST", f"/-/backups/{_segment(backup_id)}/verify").object()
 
-    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str | None]) -> Object:
-        """Read a list page by page, into one list object."""
-        params = {name: value for name, value in filters.items() if value is not None}
-        rows: list[Json] = []
-        while True:
-            left = PAGE_SIZE if limit is None else min(PAGE_SIZE, limit - len(rows))
-            answer = self._get(path, {**params, "limit": str(left)})
-            page = as_objects(answer.get("data"))
-            rows.extend(page)
-            is_enough = limit is not None and len(rows) >= limit
-            if not answer.get("has_more") or not page or is_enough:
-                break
-            params["after"] = as_text(page[-1].get("id"))
-        ids = [row.get("id") for row in as_objects(rows)]
-        ends: Object = {"first_id": ids[0], "last_id": ids[-1]} if ids else {}
-        return {**answer, "data": rows, **ends}
-
     def key(self, key_id: str) -> tuple[Object, str]:
         """Return a key and its ETag."""
         answer = self.http.request("GET", f"/-/keys/{_segment(key_id)}")
@@ -85,10 +68,79 @@ class Admin:
         """Revoke a key, for ever."""
         return self.http.request("DELETE", f"/-/keys/{_segment(key_id)}").object()
 
-    def add_credits(self, key_id: str, amount: Json) -> Object:
-        """Add prepaid dollars to a managed key."""
+    def add_credits(self, key_id: str, amount: Json, *, note: str | None) -> Object:
+        """Add prepaid dollars to a managed key; the note stands in the history."""
         path = f"/-/keys/{_segment(key_id)}/credits"
-        return self.http.request("POST", path, body={"amount": amount}).object()
+        body: Object = {"amount": amount}
+        if note is not None:
+            body["note"] = note
+        return self.http.request("POST", path, body=body).object()
+
+    def credits(self, key_id: str, *, limit: int | None = None) -> Object:
+        """List what was added to a key's credits, newest first."""
+        return self._pages(f"/-/keys/{_segment(key_id)}/credits", limit, {})
+
+    def budgets(self, *, scope: str | None = None, subject: str | None = None) -> Object:
+        """List budgets and where they stand."""
+        return self._pages("/-/budgets", None, {"scope": scope, "subject": subject})
+
+    def create_budget(self, fields: Object) -> Object:
+        """Make a budget; there is one for each scope, subject and window."""
+        return self.http.request("POST", "/-/budgets", body=fields).object()
+
+    def update_budget(self, budget_id: str, changes: Object) -> Object:
+        """Change the limit of a budget, and what happens there."""
+        return self.http.request("PUT", f"/-/budgets/{_segment(budget_id)}", body=changes).object()
+
+    def reset_budget(self, budget_id: str) -> Object:
+        """Let a budget count from zero in its current window."""
+        return self.http.request("POST", f"/-/budgets/{_segment(budget_id)}/reset").object()
+
+    def delete_budget(self, budget_id: str) -> Object:
+        """Delete a budget."""
+        return self.http.request("DELETE", f"/-/budgets/{_segment(budget_id)}").object()
+
+    def ledger_accounts(self, *, limit: int | None = None, kind: str | None = None) -> Object:
+        """List accounts with their balances."""
+        return self._pages("/-/ledger/accounts", limit, {"kind": kind})
+
+    def ledger_account(self, account_id: str, *, kind: str) -> Object:
+        """Return one account; empty if nothing was ever posted to it."""
+        rows = as_objects(self.ledger_accounts(kind=kind).get("data"))
+        return next((row for row in rows if row.get("id") == account_id), {})
+
+    def ledger_postings(self, *, limit: int | None = None, **filters: str | None) -> Object:
+        """List transfers between accounts, newest first.
+
+        Args:
+            limit: How many; None for all.
+            filters: ``account``, ``request_id``, ``kind``, ``since``; None for any.
+        """
+        return self._pages("/-/ledger/postings", limit, filters)
+
+    def ledger_holds(self) -> Object:
+        """List what running calls hold."""
+        return self._pages("/-/ledger/holds", None, {})
+
+    def verify_ledger(self) -> Object:
+        """Recompute the whole ledger."""
+        return self.http.request("POST", "/-/ledger/verify").object()
+
+    def prices(self, **filters: str | None) -> Object:
+        """List what models cost; filters are ``model``, ``provider``, ``source``."""
+        return self._get("/-/prices", filters)
+
+    def set_price(self, fields: Object) -> Object:
+        """Set the price of a model, in place of whatever was set for the same subject."""
+        return self.http.request("PUT", "/-/prices", body=fields).object()
+
+    def delete_price(self, price_id: str) -> Object:
+        """Remove a price that was set; what it hid is in force again."""
+        return self.http.request("DELETE", f"/-/prices/{_segment(price_id)}").object()
+
+    def test_price(self, body: Object) -> Object:
+        """Bill a call that nobody makes."""
+        return self.http.request("POST", "/-/prices/test", body=body).object()
 
     def models(self) -> Object:
         """List every model, whoever may use it."""
@@ -110,15 +162,33 @@ class Admin:
         """Read the configuration again, and put it in force if it is whole."""
         return self.http.request("POST", "/-/reload").object()
 
-    def usage(self, **filters: str) -> Object:
-        """Return usage and cost; filters as the API names them."""
+    def usage(self, **filters: str | None) -> Object:
+        """Return usage and cost; filters as the API names them, None for any."""
         return self._get("/-/usage", filters)
 
     def request(self, request_id: str) -> Object:
         """Return the decision trace of a call."""
         return self._get(f"/-/requests/{_segment(request_id)}")
 
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Object:
+    def _pages(self, path: str, limit: int | None, filters: Mapping[str, str | None]) -> Object:
+        """Read a list page by page, into one list object."""
+        params = dict(filters)
+        rows: list[Json] = []
+        while True:
+            left = PAGE_SIZE if limit is None else min(PAGE_SIZE, limit - len(rows))
+            answer = self._get(path, {**params, "limit": str(left)})
+            page = as_objects(answer.get("data"))
+            rows.extend(page)
+            is_enough = limit is not None and len(rows) >= limit
+            if not answer.get("has_more") or not page or is_enough:
+                break
+            params["after"] = as_text(page[-1].get("id"))
+        ids = [row.get("id") for row in as_objects(rows)]
+        ends: Object = {"first_id": ids[0], "last_id": ids[-1]} if ids else {}
+        return {**answer, "data": rows, **ends}
+
+    def _get(self, path: str, filters: Mapping[str, str | None] | None = None) -> Object:
+        params = {name: value for name, value in (filters or {}).items() if value is not None}
         return self.http.request("GET", path, params=params).object()
 
 

@@ -3,16 +3,15 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
 
 from prismctl import clock
+from prismctl.commands import amounts
 from prismctl.errors import UsageProblem
 from prismctl.jsontext import Json, Object
 
-_WINDOWS = {"day": "daily", "week": "weekly", "month": "monthly"}
 _SPAN = re.compile(r"(\d{1,6})([mhdw])")
 _SPAN_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NAMES_HELP = "comma list, '' for none at all"
@@ -42,8 +41,9 @@ Concurrency = Annotated[
 Budget = Annotated[
     list[str] | None,
     typer.Option(
-        help="Spending limit, dollars per day, week, month or total; repeat for several",
-        metavar="50/month",
+        help="Spending limit, dollars per day, week, month or total; ,soft only warns; "
+        "repeat for several",
+        metavar="50/month[,soft]",
     ),
 ]
 Managed = Annotated[
@@ -113,7 +113,7 @@ class KeyFlags:
             "allowed_tools": names(self.tools),
             "denied_tools": names(self.deny_tools),
             "expires_at": None if self.expires is None else end(self.expires),
-            "budgets": None if self.budget is None else [budget(text) for text in self.budget],
+            "budgets": None if self.budget is None else [*map(amounts.budget, self.budget)],
             "metadata": None if self.tag is None else tags(self.tag),
         }
         return {name: value for name, value in every.items() if value is not None}
@@ -124,36 +124,6 @@ def names(given: list[str] | None) -> Json:
     if given is None:
         return None
     return [name.strip() for text in given for name in text.split(",") if name.strip()]
-
-
-def amount(text: str) -> Decimal:
-    """Read dollars.
-
-    Raises:
-        UsageProblem: it is not a plain amount.
-    """
-    try:
-        value = Decimal(text.removeprefix("$"))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0:
-        msg = f"{text!r} is not an amount of dollars"
-        raise UsageProblem(msg, hint="for example 20 or 0.5")
-    return value
-
-
-def budget(text: str) -> Json:
-    """Read ``50/month``.
-
-    Raises:
-        UsageProblem: it is something else.
-    """
-    limit, slash, window = text.partition("/")
-    window = _WINDOWS.get(window, window)
-    if not slash or window not in (*_WINDOWS.values(), "total"):
-        msg = f"{text!r} is not a budget"
-        raise UsageProblem(msg, hint="for example 50/month; also /day, /week, /total")
-    return {"limit": amount(limit), "window": window}
 
 
 def end(text: str) -> str:

@@ -1,5 +1,6 @@
 """How keys are shown."""
 
+from prismctl.commands import budget_views
 from prismctl.output import human
 from prismctl.output.table import Column, View
 
@@ -7,14 +8,15 @@ KEYS = View(
     columns=(
         Column("NAME", "name"),
         Column("STATUS", "status", human.state, human.tone),
-        Column("OWNER", "owner"),
+        Column("OWNER", "owner", rank=2),
         Column("MODELS", "models", human.allowed, is_flexible=True),
-        Column("BUDGETS", "budgets", human.budgets, is_flexible=True),
-        Column("CREDITS", "credits", human.dollars, is_right=True),
-        Column("LAST USED", "last_used_at", human.when),
+        Column("CREDITS", "credit_balance", human.money, is_right=True),
+        Column("BUDGET", "budgets", budget_views.tightest, budget_views.tightest_tone),
+        Column("LAST USED", "last_used_at", human.when, rank=1),
         Column("ID", "id", is_wide=True),
         Column("KEY", "prefix", is_wide=True),
         Column("TYPE", "key_type", is_wide=True),
+        Column("HELD", "credit_held", human.money, is_wide=True, is_right=True),
         Column("ORG", "org_id", is_wide=True),
         Column("PROVIDERS", "providers", human.allowed, is_wide=True, is_flexible=True),
         Column("RPM", "rate_limit_rpm", human.number, is_wide=True, is_right=True),
@@ -33,7 +35,8 @@ KEY = View(
         Column("STATUS", "status", human.state, human.tone),
         Column("EXPIRED", "is_expired"),
         Column("TYPE", "key_type"),
-        Column("CREDITS", "credits", human.dollars),
+        Column("CREDITS", "credit_balance", human.dollars),
+        Column("HELD", "credit_held", human.dollars),
         Column("OWNER", "owner"),
         Column("ORG", "org_id"),
         Column("MODELS", "models", human.allowed),
@@ -44,7 +47,7 @@ KEY = View(
         Column("RPM", "rate_limit_rpm", human.number),
         Column("TPM", "rate_limit_tpm", human.number),
         Column("CONCURRENCY", "max_concurrency", human.number),
-        Column("BUDGETS", "budgets", human.budgets),
+        Column("BUDGETS", "budgets", budget_views.budgets),
         Column("TAGS", "metadata", human.labels),
         Column("EXPIRES", "expires_at", human.moment),
         Column("LAST USED", "last_used_at", human.moment),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import key_flags
+from prismctl.commands import amounts, key_flags
 from prismctl.commands.key_flags import KeyFlags
 from prismctl.commands.key_views import KEY, KEYS
 from prismctl.errors import ApiError, UsageProblem
@@ -50,7 +50,7 @@ def get_key(ctx: typer.Context, key: Key) -> None:
     app,
     "create",
     "prismctl keys create ci --models 'gpt-*' --budget 20/month > key.txt",
-    "prismctl keys create demo --credits 5 --expires 30d --rpm 60",
+    "prismctl keys create demo --credits 5 --budget 1/day,soft --expires 30d",
 )
 def create_key(
     ctx: typer.Context,
@@ -86,7 +86,7 @@ def create_key(
         if managed is False:
             msg = "--credits is for prepaid keys: it does not go with --byok"
             raise UsageProblem(msg)
-        fields |= {"credits": key_flags.amount(credit), "key_type": "managed"}
+        fields |= {"credits": amounts.dollars(credit), "key_type": "managed"}
     _show_new(session, session.admin.create_key({"name": name, **fields}))
 
 
@@ -180,6 +180,12 @@ def find_key(session: "Session", given: str) -> Object:
         ApiError: it means none (404).
     """
     return _find(session, given)[0]
+
+
+def key_names(session: "Session") -> dict[str, str]:
+    """Return the name of every key, by its id."""
+    rows = as_objects(session.admin.keys().get("data"))
+    return {as_text(row.get("id")): as_text(row.get("name")) for row in rows}
 
 
 def _find(session: "Session", given: str) -> tuple[Object, str]:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from prismctl.commands.price_views import source, source_tone
 from prismctl.errors import NotThere
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import as_objects, as_text
@@ -25,7 +26,7 @@ _COLUMNS = (
         is_wide=True,
         is_right=True,
     ),
-    Column("PRICE FROM", "price_source", is_wide=True),
+    Column("PRICE FROM", "price_source", source, source_tone),
 )
 _MODELS = View(columns=_COLUMNS, empty="no models; see: prismctl providers health")
 
@@ -38,13 +39,16 @@ def list_models(
         str | None, typer.Option(help="Only of this provider", metavar="ID")
     ] = None,
 ) -> None:
-    """List models."""
+    """List models. One without a price is marked: what it costs is in no cost and no budget."""
     session = session_of(ctx)
     answer = session.admin.models()
+    rows = as_objects(answer.get("data"))
     if provider is not None:
-        rows = as_objects(answer.get("data"))
-        answer["data"] = [row for row in rows if row.get("owned_by") == provider]
+        rows = [row for row in rows if row.get("owned_by") == provider]
+        answer["data"] = list(rows)
     session.out.list(answer, _MODELS)
+    if unpriced := sum(row.get("is_priced") is False for row in rows):
+        session.out.note(f"without a price: {unpriced}; see: prismctl prices list --unpriced")
 
 
 @verb(app, "get", "prismctl models get fake/echo", "prismctl models get gpt-5 -o json")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from prismctl.jsontext import Json, as_objects, as_text, dumps
+from prismctl.jsontext import Json, as_text, dumps
 
+_FINE, _COARSE = Decimal("0.000001"), Decimal("0.0001")
 _SECONDS = (("d", 86_400), ("h", 3_600), ("m", 60))
 _STATES = {
     # word: (glyph, ASCII fall-back, colour); never colour alone
@@ -18,12 +19,15 @@ _STATES = {
     "ready": ("●", "*", "green"),
     "ok": ("●", "*", "green"),
     "degraded": ("▲", "!", "yellow"),
+    "warning": ("▲", "!", "yellow"),
+    "no price": ("▲", "!", "yellow"),
     "blocked": ("▲", "!", "yellow"),
     "expired": ("▲", "!", "yellow"),
     "failing": ("✕", "x", "red"),
     "revoked": ("✕", "x", "red"),
     "not_ready": ("✕", "x", "red"),
     "error": ("✕", "x", "red"),
+    "exceeded": ("✕", "x", "red"),
     "idle": ("○", "o", "dim"),
 }
 
@@ -80,12 +84,33 @@ def tone(value: Json) -> str:
 
 
 def dollars(value: Json, look: Look) -> str:
-    """Write an amount: at least two decimals for people, as many as it has."""
+    """Write an amount exactly: at least two decimals for people, as many as it has."""
     if not look.is_people or not isinstance(value, int | Decimal):
         return plain(value, look)
-    text = format(Decimal(value), "f")
-    whole, _, cents = text.partition(".")
-    return f"${whole}.{cents.rstrip('0'):0<2}"
+    return _dollars(Decimal(value))
+
+
+def money(value: Json, look: Look) -> str:
+    """Write an amount of a table, rounded for people: to 10⁻⁴ dollars, below a dollar to 10⁻⁶."""
+    if not look.is_people or not isinstance(value, int | Decimal):
+        return plain(value, look)
+    exact = Decimal(value)
+    rounded = exact.quantize(_FINE if abs(exact) < 1 else _COARSE)
+    return _dollars(rounded or exact)
+
+
+def pico_dollars(value: Json, look: Look) -> str:
+    """Write a whole number of pico-dollars as dollars, exactly."""
+    if not isinstance(value, int):
+        return plain(value, look)
+    return dollars(Decimal(value).scaleb(-12).normalize(), look)
+
+
+def change(value: Json, look: Look) -> str:
+    """Write what was added to or taken from an account: with its sign for people."""
+    text = dollars(value, look)
+    is_gain = look.is_people and isinstance(value, int | Decimal) and value > 0
+    return f"+{text}" if is_gain else text
 
 
 def number(value: Json, look: Look) -> str:
@@ -107,14 +132,6 @@ def millis(value: Json, look: Look) -> str:
     if look.is_people and isinstance(value, int | Decimal):
         return f"{float(value):,.3g} ms" if value < 1_000 else f"{float(value) / 1000:,.2f} s"  # noqa: PLR2004
     return plain(value, look)
-
-
-def budgets(value: Json, look: Look) -> str:
-    """Write budgets as ``--budget`` reads them."""
-    return ", ".join(
-        f"{plain(item.get('limit'), look)}/{plain(item.get('window'), look)}"
-        for item in as_objects(value)
-    )
 
 
 def short_hash(value: Json, look: Look) -> str:
@@ -140,6 +157,11 @@ def moment(value: Json, look: Look) -> str:
     """Write a time of one object: both ways for people."""
     relative = when(value, look)
     return f"{as_text(value)} ({relative})" if look.is_people and relative else relative
+
+
+def _dollars(amount: Decimal) -> str:
+    whole, _, cents = format(abs(amount), "f").partition(".")
+    return f"{'-' if amount < 0 else ''}${whole}.{cents.rstrip('0'):0<2}"
 
 
 def _amount(seconds: float) -> str:

@@ -50,6 +50,11 @@ class Output:
         """Whether the format is a table, so that text of another shape may replace it."""
         return self.format in _FOR_PEOPLE and not self.fields
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether rows become a table in a terminal, where totals and drawings may join them."""
+        return self.format in _FOR_PEOPLE and self.look.is_people
+
     def shows(self, field: str) -> bool:
         """Say whether the output of an object holds a field that no column shows."""
         if self.fields:
@@ -137,12 +142,19 @@ class Output:
         if self.fields:
             shown = {column.field: column for column in view.columns}
             return [shown.get(name) or Column(name.upper(), name) for name in self.fields]
-        return [column for column in view.columns if is_wide or not column.is_wide]
+        return [
+            column
+            for column in view.columns
+            if (is_wide or not column.is_wide) and (column.field or self.is_drawn)
+        ]
 
     def _table(self, rows: Sequence[Object], view: View) -> None:
         columns = self._columns(view, is_wide=self.format is Format.WIDE)
         if self.look.is_people:
-            self.write(table.aligned(rows, columns, self.look, self.terminal))
+            may_leave_out = self.format is Format.TABLE and not self.fields
+            self.write(
+                table.aligned(rows, columns, self.look, self.terminal, may_leave_out=may_leave_out)
+            )
         else:
             self.write(table.tabbed(rows, columns, self.look))
 

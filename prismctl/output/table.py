@@ -22,7 +22,7 @@ class Column:
 
     title: str
     field: str
-    """A dotted path into the API's object."""
+    """A dotted path into the API's object. Empty: made of the whole object, for people only."""
     show: Callable[[Json, Look], str] = plain
     tone: Callable[[Json], str] | None = None
     """The colour of a value; empty for none."""
@@ -31,6 +31,8 @@ class Column:
     is_right: bool = False
     is_flexible: bool = False
     """May be cut where the terminal is narrow."""
+    rank: int = 0
+    """Not 0: may be left out where the terminal is narrow, the highest rank first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,11 @@ class View:
 
 def cells(row: Object, columns: Sequence[Column], look: Look) -> list[str]:
     """Return one row as harmless one-line texts."""
-    return [safe.line(column.show(pick(row, column.field), look)) for column in columns]
+    return [safe.line(column.show(_value(row, column), look)) for column in columns]
+
+
+def _value(row: Object, column: Column) -> Json:
+    return pick(row, column.field) if column.field else row
 
 
 def tabbed(rows: Sequence[Object], columns: Sequence[Column], look: Look) -> str:
@@ -58,9 +64,22 @@ def tabbed(rows: Sequence[Object], columns: Sequence[Column], look: Look) -> str
 
 
 def aligned(
-    rows: Sequence[Object], columns: Sequence[Column], look: Look, terminal: "Terminal"
+    rows: Sequence[Object],
+    columns: Sequence[Column],
+    look: Look,
+    terminal: "Terminal",
+    *,
+    may_leave_out: bool = False,
 ) -> str:
-    """Lay rows out for a terminal. Only flexible columns are cut to its width, never a name."""
+    """Lay rows out for a terminal. To its width only flexible columns are cut, never a name.
+
+    Args:
+        rows: The API's objects.
+        columns: What to show of them.
+        look: How values are written.
+        terminal: Width and colour.
+        may_leave_out: Whether columns of a rank are left out where there is no room for them.
+    """
     from rich.cells import cell_len
 
     texts = [cells(row, columns, look) for row in rows]
@@ -68,6 +87,10 @@ def aligned(
         max(cell_len(column.title), *(cell_len(line[index]) for line in texts))
         for index, column in enumerate(columns)
     ]
+    shown = list(range(len(columns)))
+    if may_leave_out:
+        shown = _shown(widths, columns, terminal.width)
+        columns, widths = [columns[at] for at in shown], [widths[at] for at in shown]
     _shrink(widths, columns, terminal.width)
     head = [
         terminal.paint_out(_fit(column.title, width, column), "bold")
@@ -75,8 +98,8 @@ def aligned(
     ]
     body = [
         [
-            _toned(_fit(text, width, column), row, column, terminal)
-            for text, width, column in zip(line, widths, columns, strict=True)
+            _toned(_fit(line[at], width, column), row, column, terminal)
+            for at, width, column in zip(shown, widths, columns, strict=True)
         ]
         for row, line in zip(rows, texts, strict=True)
     ]
@@ -101,6 +124,25 @@ def tabbed_fields(row: Object, columns: Sequence[Column], look: Look) -> str:
     return "FIELD\tVALUE\n" + "".join(lines)
 
 
+def _shown(widths: Sequence[int], columns: Sequence[Column], room: int) -> list[int]:
+    """Return which columns are shown: all, or without those of the highest ranks."""
+    least = [
+        min(width, _least(column)) if column.is_flexible else width
+        for column, width in zip(columns, widths, strict=True)
+    ]
+    shown = list(range(len(columns)))
+    while sum(least[at] + _GAP for at in shown) - _GAP > room:
+        first = max(shown, key=lambda at: columns[at].rank)
+        if not columns[first].rank:
+            break
+        shown.remove(first)
+    return shown
+
+
+def _least(column: Column) -> int:
+    return max(_MIN_WIDTH, len(column.title))
+
+
 def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
     """Narrow flexible columns, the widest first, until the line fits or none can give."""
     excess = sum(widths) + _GAP * (len(widths) - 1) - room
@@ -108,7 +150,7 @@ def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
         able = [
             index
             for index, column in enumerate(columns)
-            if column.is_flexible and widths[index] > max(_MIN_WIDTH, len(column.title))
+            if column.is_flexible and widths[index] > _least(column)
         ]
         if not able:
             return
@@ -126,5 +168,5 @@ def _fit(text: str, width: int, column: Column) -> str:
 
 
 def _toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
-    tone = column.tone(pick(row, column.field)) if column.tone else ""
+    tone = column.tone(_value(row, column)) if column.tone else ""
     return terminal.paint_out(text, tone) if tone else text

@@ -28,6 +28,10 @@ def test_every_code_says_what_it_means_and_the_help_topic_lists_it(cli: Run) -> 
         (409, "key_revoked", ExitCode.CONFLICT),
         (412, "version_mismatch", ExitCode.CONFLICT),
         (402, "insufficient_credits", ExitCode.LIMIT_REACHED),
+        (402, "ledger_mismatch", ExitCode.LIMIT_REACHED),
+        (429, "budget_exceeded", ExitCode.LIMIT_REACHED),
+        (403, "model_not_priced", ExitCode.DENIED),
+        (409, "budget_exists", ExitCode.CONFLICT),
         (429, "rate_limit_exceeded", ExitCode.LIMIT_REACHED),
     ],
 )
@@ -39,6 +43,25 @@ def test_an_error_of_the_gateway_ends_with_its_code(
     assert (result.code, result.out) == (exit_code, "")
     assert result.err.startswith("prismctl: error: No.\n")
     assert "request id: req_1" in result.err
+
+
+@pytest.mark.parametrize(
+    ("resets_at", "hint"),
+    [
+        ("2026-12-01T00:00:00Z", "hint: wait until 2026-12-01T00:00:00Z, or raise it: "),
+        (None, "hint: raise it: "),
+    ],
+)
+def test_a_budget_that_is_used_up_says_until_when_and_what_to_do(
+    cli: Run, stub: StubGateway, resets_at: str | None, hint: str
+) -> None:
+    details = {"scope": "owner", "subject": "ana", "resets_at": resets_at}
+    refusal = canned.error(429, "budget_exceeded", "Spent.", **{"retry-after": "648000"})
+    refusal.body["error"] |= details
+    stub.on("POST", "/v1/chat/completions", refusal)
+    result = cli("chat", "-m", "m", "hi")
+    assert result.code == ExitCode.LIMIT_REACHED
+    assert f"{hint}prismctl budgets set owner:ana USD/WINDOW" in result.err
 
 
 def test_ok_is_0(cli: Run, stub: StubGateway) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.prismctl import money
 from tests.prismctl.stub import Canned, StubGateway, key, listing
 from tests.prismctl.support import PEOPLE, PIPE, Run
 
@@ -24,15 +25,14 @@ LIMITED = key(
     providers=[],
     metadata={"team": "search"},
     key_type="managed",
-    credits=10.5,
-    credits_nano_usd=10_500_000_000,
+    credit_balance=10.5,
+    credit_balance_nano_usd=10_500_000_000,
+    credit_held=0.02,
+    credit_held_nano_usd=20_000_000,
     rate_limit_rpm=1200,
     expires_at="2026-12-23T12:00:00Z",
     last_used_at="2026-11-23T11:57:00Z",
-    budgets=[
-        {"limit": 50, "limit_nano_usd": 50_000_000_000, "window": "monthly", "hard": True},
-        {"limit": 0.5, "limit_nano_usd": 500_000_000, "window": "daily", "hard": True},
-    ],
+    budgets=[money.DAILY, money.MONTHLY],
     version=7,
 )
 MODEL = {
@@ -42,7 +42,11 @@ MODEL = {
     "owned_by": "fake",
     "max_input_tokens": 128_000,
     "pricing": {"input_per_m_tokens": 1, "output_per_m_tokens": 2.5},
+    "is_priced": True,
     "price_source": "fake",
+}
+UNPRICED = {"id": "in-house", "object": "model", "created": 0, "owned_by": "lab"} | {
+    "is_priced": False
 }
 HEALTH = {
     "id": "openai",
@@ -152,7 +156,6 @@ VERDICT = {
     "reason": None,
     "has_noted_head": None,
 }
-TOTALS = {"requests": 1200, "errors": 3, "cost": 1.25, "cost_nano_usd": 1_250_000_000}
 
 COMMANDS = {
     "keys-list": ("keys", "list"),
@@ -160,7 +163,6 @@ COMMANDS = {
     "keys-update": ("keys", "update", "key_0002", "--rpm", "5"),
     "keys-create": ("keys", "create", "ci"),
     "keys-revoke": ("keys", "revoke", "key_0002", "--yes"),
-    "credits-add": ("credits", "add", "key_0002", "5"),
     "models-list": ("models", "list"),
     "models-get": ("models", "get", "fake/echo"),
     "providers-list": ("providers", "list"),
@@ -176,6 +178,7 @@ COMMANDS = {
     "contexts-list": ("contexts", "list"),
     "auth-status": ("auth", "status"),
     "version": ("version",),
+    **money.COMMANDS,
 }
 
 
@@ -187,14 +190,7 @@ def gateway(stub: StubGateway) -> StubGateway:
         ("PUT", "/-/keys/key_0002"): LIMITED | {"version": 8},
         ("DELETE", "/-/keys/key_0002"): LIMITED | {"status": "revoked"},
         ("POST", "/-/keys"): Canned(key(key="sk-prism-secret"), 201),
-        ("POST", "/-/keys/key_0002/credits"): {
-            "key_id": "key_0002",
-            "added": 5,
-            "added_nano_usd": 5_000_000_000,
-            "credit_balance": 15.5,
-            "credit_balance_nano_usd": 15_500_000_000,
-        },
-        ("GET", "/-/models"): listing(MODEL),
+        ("GET", "/-/models"): listing(MODEL, UNPRICED),
         ("GET", "/v1/models"): listing(MODEL),
         ("GET", "/-/capabilities"): {
             "object": "capabilities",
@@ -206,12 +202,12 @@ def gateway(stub: StubGateway) -> StubGateway:
         ("GET", "/-/config"): CONFIG,
         ("POST", "/-/reload"): {"status": "reloaded", "hash": "e9e39036", "needs_restart": []},
         ("GET", "/-/requests/req_0001"): TRACE,
-        ("GET", "/-/usage"): {"object": "list", "data": [], "totals": TOTALS},
         ("GET", "/-/audit"): {"object": "list", "data": AUDIT, "has_more": False},
         ("POST", "/-/audit/verify"): VERDICT,
         ("GET", "/-/backups"): {"object": "list", "data": [BACKUP], "has_more": False},
         ("POST", "/-/backups"): BACKUP,
         ("GET", "/readyz"): {"status": "ready"},
+        **money.ANSWERS,
     }
     for (method, path), answer in answers.items():
         stub.on(method, path, answer)

@@ -38,7 +38,8 @@ def test_every_flag_becomes_its_field(cli: Run, gateway: StubGateway) -> None:
         "keys", "create", "ci", "--owner", "ana", "--org", "org_1", "--models", "a,b", "--models",
         "c*", "--providers", "", "--ip", "10.0.0.0/8", "--tools", "search", "--deny-tools", "rm",
         "--rpm", "60", "--tpm", "1000", "--concurrency", "3", "--budget", "50/month", "--budget",
-        "0.5/day", "--credits", "20.25", "--expires", "30d", "--tag", "team=x=y", "--tag", "b=",
+        "0.5/day,soft", "--credits", "20.25", "--expires", "30d", "--tag", "team=x=y",
+        "--tag", "b=",
     )  # fmt: skip
     assert gateway.last("POST").json() == {
         "name": "ci",
@@ -52,7 +53,10 @@ def test_every_flag_becomes_its_field(cli: Run, gateway: StubGateway) -> None:
         "rate_limit_rpm": 60,
         "rate_limit_tpm": 1000,
         "max_concurrency": 3,
-        "budgets": [{"limit": 50, "window": "monthly"}, {"limit": 0.5, "window": "daily"}],
+        "budgets": [
+            {"limit": 50, "window": "monthly"},
+            {"limit": 0.5, "window": "daily", "hard": False},
+        ],
         "credits": 20.25,
         "key_type": "managed",
         "expires_at": "2026-12-23T12:00:00Z",

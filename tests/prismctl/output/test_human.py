@@ -19,12 +19,38 @@ PIPE = replace(PEOPLE, is_people=False)
         (Decimal("10.5"), "$10.50", "10.5"),
         (10, "$10.00", "10"),
         (Decimal("0.1000"), "$0.10", "0.1000"),
+        (Decimal("-0.5"), "-$0.50", "-0.5"),
         (None, "", ""),
     ],
 )
 def test_dollars(value: Json, people: str, pipe: str) -> None:
     assert human.dollars(value, PEOPLE) == people
     assert human.dollars(value, PIPE) == pipe
+
+
+@pytest.mark.parametrize(
+    ("value", "people"),
+    [
+        (Decimal("12.345678901"), "$12.3457"),
+        (Decimal("0.123456789"), "$0.123457"),
+        (Decimal("0.000000001"), "$0.000000001"),
+        (Decimal("-3.00001"), "-$3.00"),
+        (0, "$0.00"),
+    ],
+)
+def test_money_in_a_table_is_rounded_for_people_but_never_to_nothing(
+    value: Json, people: str
+) -> None:
+    assert human.money(value, PEOPLE) == people
+    assert human.money(value, PIPE) == human.plain(value, PIPE)
+
+
+def test_pico_dollars_are_dollars_and_a_gain_has_its_sign() -> None:
+    assert human.pico_dollars(1_250_000, PEOPLE) == "$0.00000125"
+    assert human.pico_dollars(1_250_000, PIPE) == "0.00000125"
+    assert human.change(5, PEOPLE) == "+$5.00"
+    assert human.change(-5, PEOPLE) == "-$5.00"
+    assert human.change(5, PIPE) == "5"
 
 
 @pytest.mark.parametrize(

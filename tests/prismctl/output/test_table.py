@@ -38,6 +38,21 @@ def test_only_flexible_columns_are_cut() -> None:
     assert max(map(cell_len, text.splitlines())) <= 40
 
 
+def test_columns_of_a_rank_go_before_any_other_is_cut() -> None:
+    columns = (*COLUMNS[:2], replace(COLUMNS[2], rank=1), replace(COLUMNS[3], rank=2))
+    rows = [row("ci", "because", 12345)]
+
+    def titles(width: int, *, may_leave_out: bool = True) -> list[str]:
+        terminal = replace(PEOPLE, width=width)
+        text = table.aligned(rows, columns, LOOK, terminal, may_leave_out=may_leave_out)
+        return text.splitlines()[0].split()
+
+    assert titles(32) == ["NAME", "STATE", "WHY", "COUNT"]
+    assert titles(28) == ["NAME", "STATE", "WHY"]
+    assert titles(3) == ["NAME", "STATE"]
+    assert titles(3, may_leave_out=False) == ["NAME", "STATE", "WHY", "COUNT"]
+
+
 def test_colour_is_never_the_only_sign() -> None:
     colored = replace(PEOPLE, is_out_colored=True)
     assert "\x1b[32m● active\x1b[0m" in table.aligned([row("ci")], COLUMNS, LOOK, colored)
