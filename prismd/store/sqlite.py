@@ -34,8 +34,8 @@ def tell_version() -> None:
         log.info("SQLite %s", SQLITE_VERSION)
         return
     log.info(
-        "SQLite %s has the WAL-reset bug (mended in %s): one connection does all writing here, so it"
-        " cannot strike, as long as no other program opens state.db while prismd runs",
+        "SQLite %s has the WAL-reset bug (mended in %s): one connection does all writing here, so"
+        " it cannot strike, as long as no other program opens state.db while prismd runs",
         SQLITE_VERSION,
         ".".join(map(str, FIXED_VERSION)),
     )
