@@ -171,7 +171,8 @@ def _hint(code: str, retry_after: str | None, body: Json) -> str | None:
         # Not in how many seconds: that may be in weeks, or never.
         scope, subject = pick(body, "error.scope"), pick(body, "error.subject")
         wait = f"wait until {ends}, or " if (ends := pick(body, "error.resets_at")) else ""
-        return f"{wait}raise it: prismctl budgets set {scope}:{subject} USD/WINDOW"
+        window = pick(body, "error.window")
+        return f"{wait}raise it: prismctl budgets set {scope}:{subject} USD/{window}"
     if retry_after:
         return f"try again in {retry_after} s"
     return _HINTS.get(code)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import get_args, get_origin
 
 from pydantic import BaseModel
+from typer.core import TyperGroup
 
+from prismctl.cli import load
 from prismctl.exits import ExitCode
+from prismctl.main import COMMANDS
 from prismd.app import declared_policies
 from prismd.config.model import Config
 from prismd.providers import fake
@@ -67,6 +70,16 @@ def _section_in(annotation: object) -> type[BaseModel] | None:
     return None
 
 
+def commands() -> str:
+    """Return the table of ``prismctl``'s commands and their verbs."""
+    lines = ["| command | verbs | what |", "|---|---|---|"]
+    for name, entry in COMMANDS.items():
+        command = load(name)
+        verbs = " ".join(command.commands) if isinstance(command, TyperGroup) else ""
+        lines.append(f"| `{name}` | {verbs} | {entry.help} |")
+    return "\n".join(lines)
+
+
 def exit_codes() -> str:
     """Return the table of ``prismctl``'s exit codes."""
     lines = ["| code | meaning |", "|---|---|"]
@@ -79,6 +92,7 @@ BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
         ("vendors", vendors),
         ("routes", routes),
         ("settings", settings),
+        ("commands", commands),
         ("exit-codes", exit_codes),
     ],
 }

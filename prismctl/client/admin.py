@@ -100,14 +100,14 @@ class Admin:
         """Delete a budget."""
         return self.http.request("DELETE", f"/-/budgets/{_segment(budget_id)}").object()
 
-    def ledger_accounts(self, *, limit: int | None = None, kind: str | None = None) -> Object:
-        """List accounts with their balances."""
-        return self._pages("/-/ledger/accounts", limit, {"kind": kind})
+    def ledger_accounts(self, *, limit: int | None = None, **filters: str | None) -> Object:
+        """List accounts with their balances.
 
-    def ledger_account(self, account_id: str, *, kind: str) -> Object:
-        """Return one account; empty if nothing was ever posted to it."""
-        rows = as_objects(self.ledger_accounts(kind=kind).get("data"))
-        return next((row for row in rows if row.get("id") == account_id), {})
+        Args:
+            limit: How many; None for all.
+            filters: ``kind``, ``key`` (id); None for any.
+        """
+        return self._pages("/-/ledger/accounts", limit, filters)
 
     def ledger_postings(self, *, limit: int | None = None, **filters: str | None) -> Object:
         """List transfers between accounts, newest first.

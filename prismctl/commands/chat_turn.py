@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from prismctl.errors import PrismctlError
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, pick
 from prismctl.output import human, safe
 from prismctl.output.render import Format
@@ -26,10 +25,14 @@ class Turn:
         out = self.session.out
         if out.format is Format.JSON or not self.is_streaming:
             return self._ask_whole(messages)
-        parts, usage, model = _Parts(), None, self.model
+        parts, model = _Parts(), self.model
+        usage: Json = None
+        cost: str | None = None
         with self.session.openai.stream_chat(self._body(messages)) as stream:
             for chunk in stream.chunks:
                 usage = pick(chunk, "usage") or usage
+                if (told := pick(chunk, "prism.cost")) is not None:
+                    cost = human.plain(told, out.look)
                 model = as_text(chunk.get("model")) or model
                 if out.format is Format.JSONL:
                     out.value(chunk)
@@ -38,7 +41,7 @@ class Turn:
                     out.stream(safe.block(piece))
         if out.format is not Format.JSONL:
             self._end(parts.text(), parts.calls())
-        self._say_usage(model, usage, self._cost(stream.request_id))
+        self._say_usage(model, usage, cost)
         return parts.text()
 
     def _body(self, messages: list[Json]) -> Object:
@@ -69,17 +72,6 @@ class Turn:
         if text and not text.endswith("\n"):
             self.session.out.stream("\n")
         self.session.out.stream("".join(f"→ {safe.line(line)}\n" for line in lines))
-
-    def _cost(self, request_id: str | None) -> str | None:
-        """Ask for the cost of a stream, which its headers could not know yet."""
-        if request_id is None or self.session.flags.quiet:
-            return None
-        try:
-            cost = self.session.admin.request(request_id).get("cost")
-        except PrismctlError:
-            # Who has a virtual key only is not told; the answer is no worse for it.
-            return None
-        return None if cost is None else human.plain(cost, self.session.out.look)
 
     def _say_usage(self, model: str, usage: Json, cost: str | None) -> None:
         asked, said = pick(usage, "prompt_tokens"), pick(usage, "completion_tokens")

@@ -26,9 +26,8 @@ _HISTORY = View(
         Column("TIME", "created_at", human.moment),
         Column("ADDED", "amount", human.change, is_right=True),
         Column("NOTE", "note", is_flexible=True),
-        Column("WHO", "actor"),
+        Column("REQUEST", "request_id", rank=1),
         Column("NO", "id", is_wide=True, is_right=True),
-        Column("REQUEST", "request_id", is_wide=True),
     ),
     empty="no credits were ever added to this key; add some: prismctl credits add KEY USD",
 )

@@ -30,6 +30,7 @@ _VERDICT = View(
         Column("HOLDS", "checked.holds", human.number),
         Column("BUDGET WINDOWS", "checked.budget_windows", human.number),
         Column("AUDIT ENTRIES", "checked.audit_entries", human.number),
+        Column("UNCHECKED", "unchecked", human.number),
         Column("TOOK", "took_ms", human.millis),
     ),
     name="is_sound",
@@ -139,21 +140,25 @@ def show_statement(
     session.out.list(answer, _STATEMENT)
     if answer["held_nano_usd"]:
         held = human.dollars(answer["held"], session.out.look)
-        session.out.note(f"besides, {held} are held by running calls")
+        session.out.note(f"of it, {held} are held by running calls")
 
 
-@verb(app, "accounts", "prismctl ledger accounts", "prismctl ledger accounts --kind system -o json")
+@verb(app, "accounts", "prismctl ledger accounts", "prismctl ledger accounts --key ci -o json")
 def list_accounts(
     ctx: typer.Context,
     *,
     kind: Annotated[
         str | None, typer.Option(help="credit, spend or system", metavar="KIND")
     ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Only of this key: name, id or its beginning", metavar="KEY")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many", min=1, metavar="N")] = None,
 ) -> None:
     """List accounts. All balances together are 0: what one has, another gave."""
     session = session_of(ctx)
-    answer = session.admin.ledger_accounts(kind=kind, limit=limit)
+    key_id = None if key is None else as_text(find_key(session, key).get("id"))
+    answer = session.admin.ledger_accounts(limit=limit, kind=kind, key=key_id)
     session.out.list(_named(session, answer, "id"), _ACCOUNTS)
 
 

@@ -35,8 +35,8 @@ def read_statement(admin: Admin, key_id: str, kind: Kind, since: str | None) -> 
     Raises:
         PrismctlError: charges come too fast to tell the balance.
     """
-    account_id = f"key:{key_id}:{kind}"
-    account, newest = _balance(admin, account_id, kind)
+    account_id = _id(key_id, kind)
+    account, newest = _balance(admin, key_id, kind)
     balance = closing = _nanos(account, "posted")
     rows: list[Json] = []
     for posting in as_objects(admin.ledger_postings(account=account_id, since=since).get("data")):
@@ -66,21 +66,27 @@ def with_ends(statement: Object) -> list[Json]:
     return [*([] if is_all else [before]), *as_objects(statement["data"]), now]
 
 
-def _balance(admin: Admin, account_id: str, kind: Kind) -> tuple[Object, int]:
+def _balance(admin: Admin, key_id: str, kind: Kind) -> tuple[Object, int]:
     """Return an account, and the number of the newest posting that is in its balance."""
+    account_id = _id(key_id, kind)
     newest = _newest(admin, account_id)
     for _ in range(TRIES):
-        account, before = admin.ledger_account(account_id, kind=kind), newest
+        accounts, before = admin.ledger_accounts(kind=kind, key=key_id), newest
         newest = _newest(admin, account_id)
         if newest == before:
-            return account, newest
+            rows = as_objects(accounts.get("data"))
+            return next((row for row in rows if row.get("id") == account_id), {}), newest
     msg = f"charges to {account_id} come too fast to tell its balance"
-    raise PrismctlError(msg, hint="see them: prismctl ledger postings --account " + account_id)
+    raise PrismctlError(msg, hint=f"see them: prismctl ledger postings --account {account_id}")
 
 
 def _newest(admin: Admin, account_id: str) -> int:
     rows = as_objects(admin.ledger_postings(account=account_id, limit=1).get("data"))
     return _number(rows[0]) if rows else 0
+
+
+def _id(key_id: str, kind: Kind) -> str:
+    return f"key:{key_id}:{kind}"
 
 
 def _number(posting: Object) -> int:

@@ -58,8 +58,8 @@ def report_usage(
 ) -> None:
     """Sum calls, tokens and cost.
 
-    Counted is what reached a provider: from the beginning, or from --since. Days are UTC. With
-    the group tag, a call counts once for each of its tags; the total counts it once.
+    Counted is what reached a provider: from the beginning, or from --since. Days are UTC. By
+    tag, a call counts in each of its tags, or in none; the total counts every call once.
     """
     session = session_of(ctx)
     groups = _groups(by)
@@ -78,7 +78,8 @@ def report_usage(
     rows = as_objects(answer.get("data"))
     if session.out.is_drawn and rows:
         rows = _named(session, rows) if "key" in groups else rows
-        answer = {**answer, "data": [*rows, {**totals, groups[0]: "total"}]}
+        total: Object = {**totals, **dict.fromkeys(groups, ""), groups[0]: "total"}
+        answer = {**answer, "data": [*rows, total]}
     session.out.list(answer, _view(groups, totals))
     _warn(session, totals)
 

@@ -150,7 +150,8 @@ def when(value: Json, look: Look) -> str:
     except (ValueError, TypeError):
         return text
     amount = _amount(abs(seconds))
-    return f"in {amount}" if seconds < 0 else f"{amount} ago"
+    # Another machine's clock may be ahead by a little.
+    return f"in {amount}" if seconds <= -1 else f"{amount} ago"
 
 
 def moment(value: Json, look: Look) -> str:

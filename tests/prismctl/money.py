@@ -122,7 +122,6 @@ GRANT = {
     **usd("amount", 5_000_000_000),
     "note": "invoice 7",
     "request_id": "req_0003",
-    "actor": "admin",
 }
 SOUND = {
     "object": "verification",
@@ -135,6 +134,7 @@ SOUND = {
         "budget_windows": 3,
         "audit_entries": 7,
     },
+    "unchecked": 0,
     "faults": [],
     "took_ms": 412.5,
 }

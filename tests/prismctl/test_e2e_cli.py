@@ -190,6 +190,64 @@ def test_the_audit_log_tells_what_was_changed(home: Home) -> None:
     assert "cut off" in cut.stderr
 
 
+def test_money_from_a_grant_to_the_books(home: Home) -> None:
+    secret = home.run("keys", "create", "payer", "--credits", "5", "--tag", "team=pay").stdout
+    made = home.json("budgets", "set", "tag:team=pay", "2/week", "--warn", "50")
+    assert (made["window"], made["warn_percent"], made["hard"]) == ("weekly", 50, True)
+    assert (
+        home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret.strip()).returncode == 0
+    )
+    added = home.json("credits", "add", "payer", "2.5", "--note", "invoice 7")
+    history = home.json("credits", "history", "payer")["data"]
+    assert [(row["amount"], row["note"]) for row in history] == [(2.5, "invoice 7"), (5, None)]
+
+    statement = home.json("ledger", "statement", "payer")
+    assert [row["kind"] for row in statement["data"]] == ["grant", "charge", "grant"]
+    assert statement["closing_balance_nano_usd"] == added["credit_balance_nano_usd"]
+    assert statement["opening_balance_nano_usd"] == 0
+    cost = -statement["data"][1]["change_nano_usd"]
+    report = home.json("usage", "report", "--by", "tag", "--key", "payer", "--since", "1h")
+    assert [(row["tag"], row["cost_nano_usd"]) for row in report["data"]] == [("team=pay", cost)]
+    assert home.json("budgets", "get", "tag:team=pay")["spent_nano_usd"] == cost
+    assert home.json("ledger", "accounts", "--key", "payer", "--kind", "credit")["data"][0][
+        "posted"
+    ]
+    assert home.json("ledger", "holds")["data"] == []
+    postings = home.json("ledger", "postings", "--account", "key:payer:credit", "--kind", "charge")
+    assert [row["amount_nano_usd"] for row in postings["data"]] == [cost]
+    assert home.json("ledger", "verify")["is_sound"] is True
+
+    changed = home.json("budgets", "set", "tag:team=pay", "0.000001/week")
+    assert (changed["id"], changed["warn_percent"], changed["state"]) == (
+        made["id"],
+        50,
+        "exceeded",
+    )
+    refused = home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret.strip())
+    assert refused.returncode == 9
+    assert "raise it: prismctl budgets set tag:team=pay USD/weekly" in refused.stderr
+    assert home.json("budgets", "reset", "tag:team=pay", "week", "--yes")["spent"] == 0
+    assert home.run("budgets", "delete", made["id"], "--yes").returncode == 0
+    assert home.run("budgets", "get", "tag:team=pay").returncode == 4
+
+
+def test_a_price_of_your_own_is_in_force_until_it_is_deleted(home: Home) -> None:
+    words = ("prices", "test", "fake/json", "input=1000", "cached=400", "output=100")
+    before = home.json(*words)["cost"]
+    set_ = home.json("prices", "set", "fake/json", "input=2.5", "cached=1", "output=10")
+    assert set_["pricing"] == {
+        "input_per_mtok": 2.5, "cached_input_per_mtok": 1, "output_per_mtok": 10
+    }  # fmt: skip
+    assert home.json(*words)["cost"] == 0.0029
+    assert home.json("prices", "list", "--source", "override")["data"][0]["id"] == set_["id"]
+    assert home.json("prices", "get", "fake/json")["source"] == "override"
+    assert home.run("prices", "delete", "fake/json", "--yes").returncode == 0
+    assert home.json(*words)["cost"] == before != 0.0029
+    assert home.run("prices", "delete", "fake/json", "--yes").returncode == 4
+    assert home.run("prices", "get", "fake/jsn").returncode == 4
+    assert home.json("models", "get", "fake/json")["price_source"] == "fake"
+
+
 def test_a_backup_is_made_listed_and_verified(home: Home) -> None:
     made = home.json("backup", "create")
     assert Path(made["path"]).stat().st_size == made["size_bytes"]

@@ -55,13 +55,13 @@ def test_an_error_of_the_gateway_ends_with_its_code(
 def test_a_budget_that_is_used_up_says_until_when_and_what_to_do(
     cli: Run, stub: StubGateway, resets_at: str | None, hint: str
 ) -> None:
-    details = {"scope": "owner", "subject": "ana", "resets_at": resets_at}
+    details = {"scope": "owner", "subject": "ana", "window": "daily", "resets_at": resets_at}
     refusal = canned.error(429, "budget_exceeded", "Spent.", **{"retry-after": "648000"})
     refusal.body["error"] |= details
     stub.on("POST", "/v1/chat/completions", refusal)
     result = cli("chat", "-m", "m", "hi")
     assert result.code == ExitCode.LIMIT_REACHED
-    assert f"{hint}prismctl budgets set owner:ana USD/WINDOW" in result.err
+    assert f"{hint}prismctl budgets set owner:ana USD/daily" in result.err
 
 
 def test_ok_is_0(cli: Run, stub: StubGateway) -> None:

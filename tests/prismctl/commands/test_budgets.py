@@ -173,7 +173,7 @@ def test_people_see_a_key_by_its_name_and_scripts_by_its_id(cli: Run, gateway: S
     ("width", "titles"),
     [
         (120, "SCOPE SUBJECT WINDOW LIMIT SPENT HELD LEFT USED STATE RESETS"),
-        (96, "SCOPE SUBJECT WINDOW LIMIT SPENT LEFT USED STATE RESETS"),
+        (90, "SCOPE SUBJECT WINDOW LIMIT SPENT LEFT USED STATE RESETS"),
         (80, "SCOPE SUBJECT WINDOW LIMIT LEFT USED STATE"),
     ],
 )

@@ -9,6 +9,7 @@ from tests.prismctl.stub import KEY, Canned, StubGateway, listing
 from tests.prismctl.support import PEOPLE, Run
 
 USAGE = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+LAST = {"usage": USAGE, "prism": {"request_id": "req_7", "cost": 0.000013}}
 CALL = {"index": 0, "function": {"name": "weather", "arguments": '{"city":'}}
 REST = {"index": 0, "function": {"arguments": '"Rome"}'}}
 
@@ -24,9 +25,8 @@ def stream(*chunks: dict[str, Any], is_done: bool = True) -> Canned:
 
 @pytest.fixture
 def gateway(stub: StubGateway) -> StubGateway:
-    answer = stream(chunk(content="Hel"), chunk(content="lo\x1b[2J"), {"usage": USAGE})
+    answer = stream(chunk(content="Hel"), chunk(content="lo\x1b[2J"), LAST)
     stub.on("POST", "/v1/chat/completions", answer)
-    stub.on("GET", "/-/requests/req_7", {"cost": 0.000013})
     return stub
 
 
@@ -80,7 +80,7 @@ def test_jsonl_is_the_chunks_as_they_come(cli: Run, gateway: StubGateway) -> Non
     assert [json.loads(line) for line in lines] == [
         chunk(content="Hel"),
         chunk(content="lo\x1b[2J"),
-        {"usage": USAGE},
+        LAST,
     ]
 
 
@@ -90,10 +90,13 @@ def test_tool_calls_are_put_together(cli: Run, gateway: StubGateway) -> None:
     assert cli("chat", "-m", "m", "rain?").out == '→ weather({"city":"Rome"})\n'
 
 
-def test_who_has_only_a_key_still_gets_the_answer(cli: Run, gateway: StubGateway) -> None:
-    gateway.on("GET", "/-/requests/req_7", canned.error(401, "invalid_api_key"))
+def test_a_gateway_that_does_not_tell_the_cost_still_answers(
+    cli: Run, gateway: StubGateway
+) -> None:
+    gateway.on("POST", "/v1/chat/completions", stream(chunk(content="Hi"), {"usage": USAGE}))
     result = cli("chat", "-m", "m", "hello")
     assert (result.code, result.err) == (0, "m-1 · 9 in, 2 out\n")
+    assert [one.path for one in gateway.sent] == ["/v1/chat/completions"]
 
 
 @pytest.mark.parametrize(

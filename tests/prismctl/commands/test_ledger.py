@@ -134,6 +134,8 @@ def test_accounts_show_and_take_the_name_of_a_key(cli: Run, gateway: StubGateway
     cli("ledger", "postings", "--account", "key:ci:credit", "--kind", "grant")
     sent = gateway.sent[-1].query
     assert sent == f"account={CREDIT.replace(':', '%3A')}&kind=grant&limit=50"
+    cli("ledger", "accounts", "--key", "ci", "--kind", "credit")
+    assert gateway.sent[-1].query == "kind=credit&key=key_0002&limit=500"
     cli("ledger", "postings", "--account", "system:usage")
     assert gateway.sent[-1].query == "account=system%3Ausage&limit=50"
 

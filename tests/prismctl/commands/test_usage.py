@@ -70,6 +70,14 @@ def test_keys_have_their_names_for_people(cli: Run, gateway: StubGateway) -> Non
     assert "key_0abc" in cli("usage", "report", "--by", "key").out
 
 
+def test_the_total_of_several_groups_is_of_none_of_them(cli: Run, gateway: StubGateway) -> None:
+    rows = [{"day": "2026-11-23", "owner": None} | sums(1, 5)]
+    gateway.on("GET", "/-/usage", {"object": "list", "data": rows, "totals": sums(1, 5)})
+    lines = cli("usage", "report", "--by", "day,owner", terminal=PEOPLE).out.splitlines()
+    assert lines[1].split()[:3] == ["2026-11-23", "(none)", "1"]
+    assert lines[2].split()[:2] == ["total", "1"]
+
+
 def test_what_has_no_owner_is_named_so(cli: Run, gateway: StubGateway) -> None:
     rows = [{"owner": None} | sums(1, 0)]
     gateway.on("GET", "/-/usage", {"object": "list", "data": rows, "totals": sums(1, 0)})

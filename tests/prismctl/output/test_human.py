@@ -60,6 +60,7 @@ def test_pico_dollars_are_dollars_and_a_gain_has_its_sign() -> None:
         ("2026-11-23T11:00:00Z", "1h ago"),
         ("2026-11-20T12:00:00+00:00", "3d ago"),
         ("2026-11-25T13:00:00Z", "in 2d"),
+        ("2026-11-23T12:00:00.5Z", "0s ago"),
         ("not a time", "not a time"),
         ("2026-11-23T11:00:00", "2026-11-23T11:00:00"),
     ],
