@@ -7,6 +7,7 @@ import json
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from prismd.store.datadir import DataDir
 from prismd.store.migrate import migrate, shipped
-from tests.daemon_process import PRISMD, ROOT
+from tests.daemon_process import ROOT
 from tests.strace import strace
 
 RELEASED = {
@@ -26,11 +27,28 @@ RELEASED = {
 
 KEYS = 50
 
+_MIGRATE = """
+import sys
+from pathlib import Path
+from prismd.store.migrate import migrate, shipped
+migrate(Path(sys.argv[1]), shipped("state"))
+"""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "nth" in metafunc.fixturenames:
         is_deep = metafunc.config.getoption("--deep")
         metafunc.parametrize("nth", range(1, 201) if is_deep else range(1, 140, 7))
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> list[object]:
+    """The schema after each step."""
+    folder, steps = tmp_path_factory.mktemp("known"), shipped("state")
+    paths = [folder / f"{step.name}.db" for step in steps]
+    for number, path in enumerate(paths, 1):
+        migrate(path, steps[:number])
+    return [_schema(path) for path in paths]
 
 
 def test_the_files_of_released_steps_are_as_they_were_released() -> None:
@@ -48,14 +66,14 @@ def test_each_released_schema_becomes_todays_and_keeps_its_rows(
 
 
 def test_an_upgrade_killed_at_the_nth_write_leaves_one_schema_or_the_next(
-    data_dir: DataDir, tmp_path: Path, nth: int
+    data_dir: DataDir, tmp_path: Path, known: list[object], nth: int
 ) -> None:
     _make(data_dir.state_db, 1)
     report = tmp_path / "strace"
     ended = subprocess.run(
         [
             *strace(report, "pwrite64,fsync,fdatasync,unlink", f"signal=KILL:when={nth}"),
-            *(*PRISMD, "migrate", "--data-dir", str(data_dir.path)),
+            *(sys.executable, "-c", _MIGRATE, str(data_dir.state_db)),
         ],
         cwd=ROOT,
         capture_output=True,
@@ -64,7 +82,6 @@ def test_an_upgrade_killed_at_the_nth_write_leaves_one_schema_or_the_next(
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     is_killed = ended.returncode != 0
     assert is_killed or nth > 100, "the upgrade is longer than that"
-    known = [_schema_after(tmp_path, steps) for steps in range(1, len(shipped("state")) + 1)]
     assert _schema(data_dir.state_db) in known, "never between"
     migrate(data_dir.state_db, shipped("state"))
     assert _schema(data_dir.state_db) == known[-1]
@@ -107,12 +124,6 @@ def _check_rows(path: Path, steps: int) -> None:
         assert usage == ((KEYS, sum(range(KEYS))) if steps > 1 else (0, None))
         audit = connection.execute("SELECT count(*) FROM audit").fetchone()
         assert audit == (1 if steps > 2 else 0,)
-
-
-def _schema_after(folder: Path, steps: int) -> list[object]:
-    path = folder / f"after-{steps}.db"
-    migrate(path, shipped("state")[:steps])
-    return _schema(path)
 
 
 def _schema(path: Path) -> list[object]:
