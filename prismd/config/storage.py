@@ -10,4 +10,4 @@ class StorageConfig(Section):
 
     durability: Literal["full", "relaxed"] = "full"
     """`full` forces every commit to the disk before it is acknowledged; `relaxed` leaves that to
-    the next checkpoint: faster, and a crash of the machine may cost the last seconds."""
+    the next checkpoint: faster, and a crash of the machine may cost the last 5 seconds."""

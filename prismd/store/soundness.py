@@ -57,7 +57,8 @@ def is_wal_readable(path: Path) -> bool:
     """Say whether a log begins as one does, or has nothing in it.
 
     SQLite would take a log that does not for an empty one, and lose silently what was committed
-    there. No crash leaves such a log: its head is forced to the disk before what follows.
+    there. No crash leaves such a log: its head is forced to the disk before what follows. Damage
+    further in cannot be told from a commit that a crash cut: SQLite reads up to there.
     """
     with wal_of(path).open("rb") as file:
         head = file.read(_LOG_HEADER_BYTES + 1)

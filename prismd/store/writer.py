@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Generic, TypeVar
 
+from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded
 from prismd.store.ballast import LOOK_S, Ballast
 from prismd.store.db import Params, Row, Tx
@@ -38,6 +39,8 @@ MAX_WAITING = 5_000
 """Units of work in the queue; one more is refused."""
 CHECKPOINT_CHANGES = 1_000
 """Changed rows after which the log is copied into the database; each dirties a few pages."""
+CHECKPOINT_S = 5.0
+"""How long a commit waits for that at most; what ``relaxed`` durability may lose."""
 IDLE_S = 1.0
 """Pause after which it is copied anyway."""
 
@@ -125,6 +128,7 @@ class Writer:
         self._failure: str | None = None
         self._copied_changes = connection.total_changes
         self._is_log_copied = True
+        self._uncopied_since_s = 0.0
         # A daemon thread: a process that ends without closing must not hang; SQLite recovers.
         self._thread = Thread(target=self._run, name=f"prism-write-{name}", daemon=True)
         self._thread.start()
@@ -230,7 +234,9 @@ class Writer:
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # every waiter of the batch hears of it
             return self._undo(error)
-        self._is_log_copied = False
+        if self._is_log_copied:
+            self._uncopied_since_s = clock.monotonic_s()
+            self._is_log_copied = False
         return None
 
     def _run_job(self, job: _Job[object]) -> None:
@@ -272,9 +278,13 @@ class Writer:
             self._loop.call_soon_threadsafe(tell)
 
     def _is_copy_due(self, *, is_idle: bool) -> bool:
+        if self._is_log_copied:
+            return False
+        if is_idle or self.is_full:  # a full disk has no room for a longer log
+            return True
         changes = self._connection.total_changes - self._copied_changes
-        is_wanted = is_idle or self.is_full  # a full disk has no room for a longer log
-        return changes >= CHECKPOINT_CHANGES or (is_wanted and not self._is_log_copied)
+        waited_s = clock.monotonic_s() - self._uncopied_since_s
+        return changes >= CHECKPOINT_CHANGES or waited_s >= CHECKPOINT_S
 
     def _guarded(self, checkpoint: Callable[[], None]) -> None:
         try:
@@ -289,6 +299,7 @@ class Writer:
 
     def _copy_log(self) -> None:
         self._copied_changes = self._connection.total_changes
+        self._uncopied_since_s = clock.monotonic_s()
         done = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._is_log_copied = done["log"] == done["checkpointed"]
 

@@ -6,12 +6,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from prismd.kernel.errors import Overloaded, StorageRefused
+from prismd.store import writer
 from prismd.store.db import Tx
 from prismd.store.sqlite import SqliteDatabase
 from prismd.store.writer import MAX_WAITING
@@ -215,6 +218,27 @@ async def test_a_read_that_never_ends_is_cut_off(
     with pytest.raises(Overloaded):
         await asyncio.wait_for(db.rows(endless, {}), 10)
     assert await _numbers(db) == []
+
+
+async def test_under_steady_load_the_log_is_copied_all_the_same(
+    db: SqliteDatabase, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What bounds the loss of relaxed durability: no pause is needed, nor many changes."""
+    monkeypatch.setattr(writer, "CHECKPOINT_S", 0.05)
+    monkeypatch.setattr(writer, "IDLE_S", 60.0)
+    file, deadline_s = f"file:{path}?mode=ro&immutable=1", time.monotonic() + 10
+
+    def without_the_log() -> int:
+        with closing(sqlite3.connect(file, uri=True)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM t").fetchone()
+        return int(count)
+
+    written = 0
+    while without_the_log() == 0:
+        assert time.monotonic() < deadline_s
+        await db.write(_add(written))
+        written += 1
+    assert 0 < without_the_log() < writer.CHECKPOINT_CHANGES
 
 
 async def test_closing_finishes_the_queue_and_leaves_one_file(path: Path) -> None:
