@@ -47,7 +47,11 @@ RECORDS = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,  # the disk may be busy
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(record=RECORDS, changed=RECORDS)
 async def test_every_field_comes_back(
     stores: Stores, record: KeyRecord, changed: KeyRecord
