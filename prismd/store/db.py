@@ -58,8 +58,8 @@ class Database(Source, Protocol):
         When what is returned is awaited, the effect is durable. It may be awaited later, or never.
 
         Raises:
-            Overloaded: too many writes are waiting. StorageFailed: the disk refused; nothing of
-            this closure is in the database.
+            Overloaded: too many writes are waiting. StorageFull, StorageLocked: nothing of
+            this closure is in the database. StorageFailed: the disk refused; nobody knows.
         """
         ...
 

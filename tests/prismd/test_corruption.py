@@ -7,6 +7,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from prismd.kernel.errors import StorageRefused
 from prismd.store.verify import verify
 from tests.in_process import client_of, running_gateway
@@ -44,6 +46,7 @@ async def verdict(folder: Path) -> str:
     return "sound" if report.is_sound else "named"
 
 
+@pytest.mark.timeout(240)
 async def test_a_damaged_ledger_is_refused_or_named_or_as_good_as_sound(tmp_path: Path) -> None:
     await use(tmp_path)
     state = tmp_path / "data" / "state.db"

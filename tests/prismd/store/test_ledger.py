@@ -252,4 +252,4 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(max_examples=100, stateful_step_count=100, deadline=None)
+TestLedger.settings = settings(max_examples=100, stateful_step_count=120, deadline=None)
