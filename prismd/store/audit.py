@@ -17,9 +17,9 @@ from prismd.store.db import Database, Row, Source, Tx, Value
 from prismd.wire.audit import Actor, Change
 
 _START = bytes(32)
-CHUNK_ROWS = 1_000
+_CHUNK_ROWS = 1_000
 
-CHAIN_CHUNK = "SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit"
+_NEXT_ROWS = "SELECT * FROM audit WHERE seq > :seq ORDER BY seq LIMIT :limit"
 """The next rows of the chain."""
 
 _INSERT = """
@@ -144,9 +144,9 @@ class AuditLog:
         """Recompute the chain from its first row, looking for a head that was noted before."""
         chain = ChainCheck(self, noted_head)
         while not chain.is_broken:
-            rows = await db.rows(CHAIN_CHUNK, {"seq": chain.seq, "limit": CHUNK_ROWS})
+            rows = await db.rows(_NEXT_ROWS, {"seq": chain.seq, "limit": _CHUNK_ROWS})
             chain.follow(rows)
-            if len(rows) < CHUNK_ROWS:
+            if len(rows) < _CHUNK_ROWS:
                 break
         return chain.verdict()
 

@@ -1,11 +1,12 @@
 """A checksum for rows about money: SQLite's own checks do not see a flipped bit in a value."""
 
 import zlib
+from collections.abc import Iterable
 
 from prismd.kernel import jsonio
-from prismd.store.db import Row
+from prismd.store.db import Value
 
 
-def checksum(row: Row) -> int:
-    """Return the CRC-32 of a row's values, in its own order of columns."""
-    return zlib.crc32(jsonio.encode(list(row.values())))
+def checksum(values: Iterable[Value]) -> int:
+    """Return the CRC-32 of a row's values, in the order in which they were written."""
+    return zlib.crc32(jsonio.encode(list(values)))

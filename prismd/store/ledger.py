@@ -14,7 +14,7 @@ from prismd.kernel.money import NanoUsd
 from prismd.store import usage
 from prismd.store.budgets import close_windows, hold_windows
 from prismd.store.checksum import checksum
-from prismd.store.db import Database, Tx, Value
+from prismd.store.db import Database, Row, Tx, Value
 from prismd.wire.budget import WindowRef
 from prismd.wire.ledger import GRANTS, USAGE, Hold, credit_account, spend_account
 from prismd.wire.usage import CallRecord, OpenCall
@@ -195,7 +195,7 @@ async def orphans(db: Database) -> list[OrphanHold]:
         " JOIN accounts ON accounts.id = holds.account ORDER BY created_at_ms",
         {},
     )
-    return [_orphan(msgspec.convert(row, _StoredHold)) for row in rows]
+    return [orphan_of(row) for row in rows]
 
 
 class _StoredHold(msgspec.Struct):
@@ -210,17 +210,23 @@ class _StoredHold(msgspec.Struct):
     expires_at_ms: int
 
 
-def _orphan(row: _StoredHold) -> OrphanHold:
+def orphan_of(row: Row) -> OrphanHold:
+    """Read a row of ``holds`` with the ``key_id`` of its account.
+
+    Raises:
+        msgspec.MsgspecError: what it says cannot be read.
+    """
+    stored = msgspec.convert(row, _StoredHold)
     held = Hold(
-        request_id=row.request_id,
-        key_id=row.key_id,
-        account=row.account,
-        amount_nano_usd=row.amount_nano_usd,
-        windows=_decode_windows(row.budgets),
-        created_at_s=row.created_at_ms / 1000,
-        expires_at_s=row.expires_at_ms / 1000,
+        request_id=stored.request_id,
+        key_id=stored.key_id,
+        account=stored.account,
+        amount_nano_usd=stored.amount_nano_usd,
+        windows=_decode_windows(stored.budgets),
+        created_at_s=stored.created_at_ms / 1000,
+        expires_at_s=stored.expires_at_ms / 1000,
     )
-    return OrphanHold(held, _decode_call(row.body), row.output_tokens)
+    return OrphanHold(held, _decode_call(stored.body), stored.output_tokens)
 
 
 def _close(tx: Tx, request_id: str) -> bool:
@@ -247,7 +253,7 @@ def _transfer(
         "request_id": request_id,
         "note": note,
     }
-    tx.execute(_POST, row | {"checksum": checksum(row)})
+    tx.execute(_POST, row | {"checksum": checksum(row.values())})
 
 
 def _text(value: object) -> str:

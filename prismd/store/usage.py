@@ -114,7 +114,7 @@ def insert(tx: Tx, record: CallRecord) -> bool:
         "first_byte_ms": None if record.first_byte_ms is None else float(record.first_byte_ms),
         "attempts": record.attempts,
     }
-    return tx.execute(_INSERT, row | {"checksum": checksum(row)}) == 1
+    return tx.execute(_INSERT, row | {"checksum": checksum(row.values())}) == 1
 
 
 async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Row]:

@@ -13,15 +13,19 @@ from prismd.store.backup import Damaged, Manifest
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.readers import Readers
+from prismd.store.secrets import load_or_make_pepper
 from prismd.store.stores import Stores
 from prismd.wire.audit import Actor, Change
 
-PEPPER = b"p" * 32
 MASTER_KEY = b"k" * 32
 
 
+async def log_of(stores: Stores) -> AuditLog:
+    return AuditLog(await load_or_make_pepper(stores.state, MASTER_KEY))
+
+
 async def write(stores: Stores, count: int) -> None:
-    log = AuditLog(PEPPER)
+    log = await log_of(stores)
 
     def work(tx: Tx) -> None:
         log.append(tx, Actor("admin"), Change("key.updated", "key_1", {}), at_s=1.0)
@@ -41,12 +45,13 @@ def file_of(data_dir: DataDir, manifest: Manifest) -> Path:
 async def test_twenty_backups_under_writes_are_each_a_state_that_was(
     data_dir: DataDir, stores: Stores
 ) -> None:
+    log = await log_of(stores)
     writing = asyncio.create_task(write(stores, 600))
     rows = []
     for _ in range(20):
         made = await asyncio.to_thread(make, data_dir)
         readers = await Readers.open(file_of(data_dir, made), count=1)
-        verdict = await AuditLog(PEPPER).verify(readers)
+        verdict = await log.verify(readers)
         await readers.aclose()
         assert (verdict.broken_seq, verdict.entries) == (None, made.audit_rows)
         rows.append(made.audit_rows)
