@@ -16,6 +16,7 @@ ELSEWHERE = {
     "store/db.py": "store/test_sqlite.py",
     "store/faults.py": "store/test_sqlite.py",
     "store/readers.py": "store/test_sqlite.py",
+    "store/report.py": "store/test_verify.py",
     "store/secrets.py": "store/test_stores.py",
     "store/writer.py": "store/test_sqlite.py",
 }
