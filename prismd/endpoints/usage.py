@@ -78,12 +78,11 @@ async def get_own_usage(
     if request_id is not None:
         return await _one(gateway, caller.key, request_id)
     now_s = clock.wall_s()
-    rows = usage_table.Filter(
-        since_s=now_s - DEFAULT_SPAN_S if since is None else moment("since", since),
-        until_s=now_s + 1 if until is None else moment("until", until),
-        key=caller.key.id,
+    since_s = now_s - DEFAULT_SPAN_S if since is None else moment("since", since)
+    until_s = now_s + 1 if until is None else moment("until", until)
+    days = await usage_table.days_of_key(
+        gateway.stores.state, caller.key.id, since_s=since_s, until_s=until_s
     )
-    days = await usage_table.report(gateway.stores.state, ("day",), rows)
     is_managed = caller.key.key_type is KeyType.MANAGED
     money = gateway.reserve.credits(caller.key.id)
     budgets = gateway.reserve.budgets.of(BudgetScope.KEY, caller.key.id)
@@ -91,8 +90,8 @@ async def get_own_usage(
         {
             "object": "usage",
             "key_id": caller.key.id,
-            "since": time_text(rows.since_s),
-            "until": time_text(min(rows.until_s, now_s)),
+            "since": time_text(since_s),
+            "until": time_text(min(until_s, now_s)),
             **sums_of(days),
             **usd("credit_balance", money.posted if is_managed else None),
             **usd("credit_held", money.held if is_managed else None),

@@ -6,17 +6,9 @@ from pydantic import BaseModel
 
 from prismd.endpoints.replies import Usd, usd
 from prismd.store.db import Row
+from prismd.store.usage import SUMS
 
-COUNTS = (
-    "requests",
-    "errors",
-    "input_tokens",
-    "output_tokens",
-    "cached_input_tokens",
-    "reasoning_tokens",
-    "unpriced_requests",
-    "estimated_requests",
-)
+COUNTS = tuple(name for name in SUMS if name != "cost_nano_usd")
 
 
 class Sums(BaseModel):

@@ -1,6 +1,6 @@
 """The ``usage`` table: one row per call that reached a provider, and sums over them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -28,6 +28,19 @@ ON CONFLICT (request_id) DO NOTHING
 
 GROUPS = ("key", "owner", "org", "model", "provider", "day", "tag")
 """What usage can be grouped by."""
+
+SUMS = (
+    "requests",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "unpriced_requests",
+    "estimated_requests",
+    "cost_nano_usd",
+)
+"""What is summed."""
 
 # A column that is not grouped by is the same for all rows, so one literal statement serves every
 # combination of groups. Only by tag is a call counted more than once: in each of its tags.
@@ -60,7 +73,34 @@ WHERE ts_ms >= :since_ms AND ts_ms < :until_ms
         SELECT 1 FROM json_each(tags) WHERE key = :tag_name AND value = :tag_value
     ))
 GROUP BY 1, 2, 3, 4, 5, 6, 7
-ORDER BY 6, cost_nano_usd DESC, requests DESC
+"""
+
+# Where the next rows of a report begin, when there are more than one statement should read.
+_SLICE_END = """
+SELECT ts_ms FROM usage WHERE ts_ms >= :since_ms AND ts_ms < :until_ms
+ORDER BY ts_ms LIMIT 1 OFFSET :rows
+"""
+
+SLICE_ROWS = 100_000
+"""Rows of one statement: a million by tag would take longer than a reader may."""
+
+# Keys ask for their own: this reads no more than the rows of the key.
+_DAYS_OF_KEY = """
+SELECT
+    date(ts_ms / 1000, 'unixepoch') AS day,
+    COUNT(*) AS requests,
+    SUM(status >= 400) AS errors,
+    SUM(input_tokens) AS input_tokens,
+    SUM(output_tokens) AS output_tokens,
+    SUM(cached_input_tokens) AS cached_input_tokens,
+    SUM(reasoning_tokens) AS reasoning_tokens,
+    SUM(cost_nano_usd IS NULL) AS unpriced_requests,
+    SUM(usage_source <> 'reported') AS estimated_requests,
+    COALESCE(SUM(cost_nano_usd), 0) AS cost_nano_usd
+FROM usage
+WHERE key_id = :key AND ts_ms >= :since_ms AND ts_ms < :until_ms
+GROUP BY 1
+ORDER BY 1
 """
 
 _END_OF_TIME_S = 253_402_300_800
@@ -119,9 +159,7 @@ def insert(tx: Tx, record: CallRecord) -> bool:
 
 async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Row]:
     """Sum usage; each row has the fields of ``group_by`` (of ``GROUPS``) and the sums."""
-    params = {f"by_{group}": group in group_by for group in GROUPS} | {
-        "since_ms": int(rows.since_s * 1000),
-        "until_ms": int(rows.until_s * 1000),
+    params: dict[str, Value] = {f"by_{group}": group in group_by for group in GROUPS} | {
         "key": rows.key,
         "model": rows.model,
         "provider": rows.provider,
@@ -130,9 +168,44 @@ async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Ro
         "tag_name": rows.tag[0] if rows.tag else None,
         "tag_value": rows.tag[1] if rows.tag else None,
     }
-    found = await db.rows(_REPORT, params)
-    hidden = set(GROUPS) - set(group_by)
-    return [{name: row[name] for name in row if name not in hidden} for row in found]
+    found: dict[tuple[Value, ...], dict[str, Value]] = {}
+    async for since_ms, until_ms in _slices(db, rows):
+        span = {"since_ms": since_ms, "until_ms": until_ms}
+        for row in await db.rows(_REPORT, {**params, **span}):
+            group = tuple(row[name] for name in group_by)
+            if (known := found.get(group)) is None:
+                names = (name for name in row if name in group_by or name not in GROUPS)
+                found[group] = {name: row[name] for name in names}
+            else:
+                known |= {name: int(known[name] or 0) + int(row[name] or 0) for name in SUMS}
+    return sorted(found.values(), key=_rank)
+
+
+def _rank(row: Row) -> tuple[str, int, int]:
+    """Sort days as they come, and what costs most first."""
+    cost, requests = int(row["cost_nano_usd"] or 0), int(row["requests"] or 0)
+    return str(row.get("day", "")), -cost, -requests
+
+
+async def _slices(db: Database, rows: Filter) -> AsyncIterator[tuple[int, int]]:
+    """Cut a span of time where ``SLICE_ROWS`` rows end; in milliseconds, the end excluded."""
+    since_ms, until_ms = int(rows.since_s * 1000), int(rows.until_s * 1000)
+    while True:
+        params = {"since_ms": since_ms, "until_ms": until_ms, "rows": SLICE_ROWS}
+        row = await db.row(_SLICE_END, params)
+        if row is None:
+            yield since_ms, until_ms
+            return
+        # More rows of one millisecond than a slice has are a slice of their own.
+        end_ms = max(int(row["ts_ms"] or 0), since_ms + 1)
+        yield since_ms, end_ms
+        since_ms = end_ms
+
+
+async def days_of_key(db: Database, key_id: str, *, since_s: float, until_s: float) -> list[Row]:
+    """Sum what a key used in a span of time, day by day."""
+    span = {"since_ms": int(since_s * 1000), "until_ms": int(until_s * 1000)}
+    return await db.rows(_DAYS_OF_KEY, {"key": key_id, **span})
 
 
 class StoredCall(msgspec.Struct, frozen=True):

@@ -104,9 +104,11 @@ async def _report(stores: Stores, group_by: tuple[str, ...], rows: Filter) -> di
     return found
 
 
+@pytest.mark.parametrize("slice_rows", [usage.SLICE_ROWS, 37])
 async def test_every_grouping_agrees_with_adding_up_by_hand(
-    stores: Stores, records: list[CallRecord]
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, records: list[CallRecord], slice_rows: int
 ) -> None:
+    monkeypatch.setattr(usage, "SLICE_ROWS", slice_rows)
     for size in range(1, len(GROUPS) + 1):
         for group_by in combinations(GROUPS, size):
             assert await _report(stores, group_by, Filter()) == _by_hand(records, group_by)
@@ -126,6 +128,44 @@ async def test_filters_choose_the_rows(stores: Stores, records: list[CallRecord]
     chosen = [c for c in records if c.owner == "ann" and c.org_id == "org" and "env" in c.tags]
     assert chosen
     assert await _report(stores, ("model",), rows) == _by_hand(chosen, ("model",))
+
+
+async def test_slices_end_also_when_everything_happened_at_once(
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, records: list[CallRecord]
+) -> None:
+    monkeypatch.setattr(usage, "SLICE_ROWS", 2)
+    at_once = [
+        msgspec.structs.replace(record, request_id=f"{record.request_id}b", ts_s=1_800_000_000)
+        for record in records[:9]
+    ]
+
+    def write(tx: Tx) -> None:
+        for record in at_once:
+            usage.insert(tx, record)
+
+    await stores.state.write(write)
+    assert await _report(stores, ("day",), Filter()) == _by_hand(records + at_once, ("day",))
+
+
+async def test_what_is_dearest_comes_first_within_a_day(
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, records: list[CallRecord]
+) -> None:
+    for slice_rows in (usage.SLICE_ROWS, 37):
+        monkeypatch.setattr(usage, "SLICE_ROWS", slice_rows)
+        lines = await usage.report(stores.state, ("day", "model"), Filter())
+        order = [(str(line["day"]), -int(line["cost_nano_usd"] or 0)) for line in lines]
+        assert order == sorted(order)
+
+
+async def test_the_days_of_a_key_are_what_a_report_says(
+    stores: Stores, records: list[CallRecord]
+) -> None:
+    since_s, until_s = records[0].ts_s, records[0].ts_s + 2 * DAY_S
+    days = await usage.days_of_key(stores.state, "key_1", since_s=since_s, until_s=until_s)
+    rows = Filter(key="key_1", since_s=since_s, until_s=until_s)
+    assert days == await usage.report(stores.state, ("day",), rows)
+    assert len(days) > 1
+    assert await usage.days_of_key(stores.state, "none", since_s=0, until_s=until_s) == []
 
 
 async def test_nothing_used_is_a_report_without_lines_or_with_zeros(stores: Stores) -> None:
