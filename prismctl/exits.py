@@ -21,6 +21,9 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4, "There is no such object."
     CONFLICT = 5, "The object has changed, or its state does not allow this."
     UNREACHABLE = 6, "The gateway cannot be reached, or did not answer in time."
-    CHECK_FAILED = 8, "A check (status, providers health, verify of ledger, audit, backup) failed."
+    CHECK_FAILED = (
+        8,
+        "A check failed: status, doctor, providers health, or a verify.",
+    )
     LIMIT_REACHED = 9, "A rate limit, a budget or the credits are used up."
     INTERRUPTED = 130, "Interrupted with Ctrl-C."

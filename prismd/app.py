@@ -23,6 +23,7 @@ from prismd.endpoints.admin import (
     backups,
     budgets,
     capabilities,
+    doctor,
     events,
     keys,
     ledger,
@@ -77,6 +78,7 @@ ROOMS: tuple[APIRouter, ...] = (
     backups.room,
     events.room,
     capabilities.room,
+    doctor.room,
     diagnostics.room,
     health.room,
 )

@@ -150,6 +150,10 @@ class Admin:
         """Return version, providers and routes of the gateway."""
         return self._get("/-/capabilities")
 
+    def doctor(self) -> Object:
+        """Return what should be looked after, each with what to do about it."""
+        return self._get("/-/doctor")
+
     def provider_health(self) -> Object:
         """Return how each provider did in the last minutes."""
         return self._get("/-/health/providers")

@@ -24,6 +24,7 @@ _STATES = {
     "blocked": ("▲", "!", "yellow"),
     "expired": ("▲", "!", "yellow"),
     "failing": ("✕", "x", "red"),
+    "failed": ("✕", "x", "red"),
     "revoked": ("✕", "x", "red"),
     "not_ready": ("✕", "x", "red"),
     "error": ("✕", "x", "red"),

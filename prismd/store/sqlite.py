@@ -20,6 +20,7 @@ T = TypeVar("T")
 SQLITE_VERSION = sqlite3.sqlite_version
 FIXED_VERSION = (3, 51, 3)
 """Before it, SQLite could damage a file that one connection writes while another checkpoints."""
+HAS_WAL_RESET_BUG = sqlite3.sqlite_version_info < FIXED_VERSION
 log = logging.getLogger("prism.store")
 
 
@@ -30,7 +31,7 @@ disk honours flushes; after ``relaxed`` the last seconds may be missing, and the
 
 def tell_version() -> None:
     """Name SQLite's version in the log, and what is known of it."""
-    if sqlite3.sqlite_version_info >= FIXED_VERSION:
+    if not HAS_WAL_RESET_BUG:
         log.info("SQLite %s", SQLITE_VERSION)
         return
     log.info(

@@ -52,6 +52,7 @@ POLICIES = {
     ("POST", "/-/backups"): "admin",
     ("POST", "/-/backups/{backup_id}/verify"): "admin",
     ("GET", "/-/capabilities"): "admin",
+    ("GET", "/-/doctor"): "admin",
     ("GET", "/-/config"): "admin",
     ("POST", "/-/reload"): "admin",
     ("GET", "/-/metrics"): "admin",

@@ -72,6 +72,25 @@ PROVIDER = {
     "models": 5,
     "is_local": True,
 }
+DOCTOR = {
+    "object": "doctor",
+    "is_well": False,
+    "checks": [
+        {"id": "ready", "state": "ok", "message": "ready for calls", "fix": None},
+        {
+            "id": "backup",
+            "state": "warning",
+            "message": "there is no backup",
+            "fix": "prismctl backup create",
+        },
+        {
+            "id": "providers",
+            "state": "failed",
+            "message": "failing: groq",
+            "fix": "prismctl providers health",
+        },
+    ],
+}
 CONFIG = {
     "object": "config",
     "hash": "e9e39036f05994e636d37eba76dfafb8",
@@ -175,6 +194,7 @@ COMMANDS = {
     "backup-list": ("backup", "list"),
     "backup-create": ("backup", "create"),
     "status": ("status",),
+    "doctor": ("doctor",),
     "contexts-list": ("contexts", "list"),
     "auth-status": ("auth", "status"),
     "version": ("version",),
@@ -198,6 +218,7 @@ def gateway(stub: StubGateway) -> StubGateway:
             "started_at": "2026-11-23T09:00:00Z",
             "providers": [PROVIDER],
         },
+        ("GET", "/-/doctor"): DOCTOR,
         ("GET", "/-/health/providers"): {"object": "list", "window_s": 300, "providers": [HEALTH]},
         ("GET", "/-/config"): CONFIG,
         ("POST", "/-/reload"): {"status": "reloaded", "hash": "e9e39036", "needs_restart": []},
