@@ -7,18 +7,22 @@ from prismd.kernel.errors import InvalidRequest
 
 _AGO = re.compile(r"(\d{1,6})([hd])")
 _SECONDS = {"h": 3600, "d": 86_400}
+_MAX_NUMBER = 2**63 - 1
+"""The largest integer of the database."""
 
 
 def moment(param: str, text: str) -> float:
     """Read a time in a query (RFC 3339, or a span before now such as ``24h``) as epoch seconds.
 
+    What lies before 1970 or after 9999 is taken as their begin or end: there is nothing there.
+
     Raises:
         InvalidRequest: neither.
     """
     if match := _AGO.fullmatch(text):
-        return clock.wall_s() - int(match[1]) * _SECONDS[match[2]]
+        return max(0.0, clock.wall_s() - int(match[1]) * _SECONDS[match[2]])
     try:
-        return clock.parse_iso(text)
+        return min(max(0, clock.parse_iso(text)), clock.LAST_S)
     except ValueError:
         msg = f"'{param}' is a time such as 2027-01-31T00:00:00Z, or a span such as 24h or 7d."
         raise InvalidRequest(msg, code="invalid_value", param=param) from None
@@ -30,7 +34,7 @@ def number(param: str, text: str) -> int:
     Raises:
         InvalidRequest: it is none.
     """
-    if text.isascii() and text.isdigit() and len(text) <= len(str(2**62)):
-        return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_NUMBER)):
+        return min(int(text), _MAX_NUMBER)
     msg = f"'{param}' is the id of an entry: the last one of the page before."
     raise InvalidRequest(msg, code="invalid_value", param=param)

@@ -3,6 +3,9 @@
 import time
 from datetime import UTC, datetime
 
+LAST_S = 253_402_300_799
+"""The last second of the year 9999: ``iso`` can write none after it."""
+
 wall_s = time.time
 """Seconds since the Unix epoch, UTC, with a fraction. For records, never for measuring."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from prismd.kernel import jsonio
+from prismd.kernel import clock, jsonio
 from prismd.store.checksum import checksum
 from prismd.store.db import Database, Row, Tx, Value
 from prismd.wire.usage import CallRecord
@@ -103,15 +103,13 @@ GROUP BY 1
 ORDER BY 1
 """
 
-_END_OF_TIME_S = 253_402_300_800
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which rows are summed; times are epoch seconds, ``until_s`` excluded."""
 
     since_s: float = 0
-    until_s: float = _END_OF_TIME_S
+    until_s: float = clock.LAST_S + 1
     key: str | None = None
     model: str | None = None
     provider: str | None = None

@@ -154,6 +154,15 @@ QUERIES: dict[str, tuple[int, str, str | None]] = {
     "/-/usage?since=yesterday": (400, "invalid_value", "since"),
     "/-/usage?until=2026-01-01": (400, "invalid_value", "until"),
     "/-/events?topics=weather": (400, "unknown_topic", "topics"),
+    "/-/usage?format=xml": (400, "invalid_value", "format"),
+    "/-/usage?tag=team": (400, "invalid_value", "tag"),
+    "/-/ledger/accounts?kind=odd": (400, "invalid_value", "kind"),
+    "/-/ledger/postings?after=first": (400, "invalid_value", "after"),
+    "/-/ledger/postings?since=once": (400, "invalid_value", "since"),
+    "/-/ledger/holds?limit=0": (400, "invalid_value", "limit"),
+    "/-/budgets?scope=galaxy": (400, "invalid_value", "scope"),
+    "/-/budgets/bgt_none": (404, "budget_not_found", "budget_id"),
+    "/-/keys/nobody/credits": (404, "key_not_found", "key_id"),
 }
 
 
@@ -162,6 +171,25 @@ def test_query(daemon: Daemon, path: str) -> None:
     status, code, param = QUERIES[path]
     answer = send(daemon, request(f"GET {path}", bearer(daemon.admin_token)))
     assert_refused(answer, status, code, param)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/usage?since=999999d",
+        "/v1/usage?until=999999d",
+        "/v1/usage?since=0001-01-01T00:00:00%2B14:00",
+        "/v1/usage?since=9999-12-31T23:59:59-14:00",
+        "/v1/usage?since=9999-12-31T23:59:59Z&until=1970-01-01T00:00:00Z",
+        "/-/usage?since=999999d&until=9999-12-31T23:59:59-14:00",
+        "/-/ledger/postings?after=9999999999999999999",
+        "/-/audit?after=9999999999999999999&since=999999d",
+    ],
+)
+def test_the_ends_of_time_and_numbers(daemon: Daemon, key: Key, path: str) -> None:
+    headers = key.headers if path.startswith("/v1/") else None
+    answer = daemon.admin.get(path, headers=headers)
+    assert answer.status_code == 200, answer.text
 
 
 def test_credits_of_an_unmanaged_key(daemon: Daemon, key: Key) -> None:

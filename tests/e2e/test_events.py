@@ -137,6 +137,19 @@ def test_the_life_of_a_key(daemon: Daemon) -> None:
     assert key.secret not in json.dumps(events)
 
 
+def test_the_life_of_a_budget(daemon: Daemon) -> None:
+    with feed(daemon) as viewer:  # also when no topic is asked for
+        key = daemon.create_key(budgets=[{"limit": "0.0001", "hard": False, "window": "total"}])
+        budget = key.answer["budgets"][0]["id"]
+        daemon.chat(key, "fake/echo", max_tokens=1)
+        daemon.chat(key, "fake/lorem", max_tokens=500)
+        passed = viewer.next_of("budget", budget_id=budget)
+        assert (passed["action"], passed["percent"]) == ("exceeded", 100)
+        assert passed["spent_nano_usd"] >= passed["limit_nano_usd"] == 100_000
+        daemon.admin.post(f"/-/budgets/{budget}/reset")
+        assert viewer.next_of("budget", budget_id=budget)["action"] == "reset"
+
+
 def test_tick(daemon: Daemon, key: Key) -> None:
     with feed(daemon, topics="tick") as viewer:
         daemon.chat(key, "fake/echo")

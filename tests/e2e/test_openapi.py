@@ -160,6 +160,11 @@ PAGES = [
     ("/-/usage", "/-/usage"),
     ("/-/usage", "/-/usage?group_by=key,owner,org,model,provider,day&since=24h"),
     ("/-/usage", "/-/usage?group_by="),
+    ("/-/usage", "/-/usage?group_by=tag,day&org=org_1&owner=ann&tag=a=b"),
+    ("/-/usage", "/-/usage?group_by=key&format=csv"),
+    ("/-/ledger/accounts", "/-/ledger/accounts"),
+    ("/-/ledger/postings", "/-/ledger/postings?since=24h"),
+    ("/-/budgets", "/-/budgets"),
     ("/-/capabilities", "/-/capabilities"),
     ("/-/config", "/-/config"),
     ("/-/metrics", "/-/metrics"),
@@ -196,6 +201,44 @@ def test_keys(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
     assert_described(document, "/-/keys/{key_id}", revoked)
 
 
+def test_credits(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
+    history = daemon.admin.get(f"/-/keys/{busy_key.id}/credits")
+    assert history.json()["data"]
+    assert_described(closed(document), "/-/keys/{key_id}/credits", history)
+
+
+def test_budgets(daemon: Daemon, document: dict[str, Any]) -> None:
+    document = closed(document)
+    body = {"scope": "tag", "subject": "described=yes", "limit": 1, "window": "total"}
+    made = daemon.admin.post("/-/budgets", json=body)
+    assert made.status_code == 201, made.text
+    assert_described(document, "/-/budgets", made)
+    at, path = f"/-/budgets/{made.json()['id']}", "/-/budgets/{budget_id}"
+    assert_described(document, path, daemon.admin.get(at))
+    assert_described(document, path, daemon.admin.put(at, json={"limit": 2, "hard": False}))
+    assert_described(document, f"{path}/reset", daemon.admin.post(f"{at}/reset"))
+    removed = daemon.admin.delete(at)
+    assert removed.status_code == 200
+    assert_described(document, path, removed)
+
+
+def test_the_ledger(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
+    """A call that runs has a hold, and the ledger is sound meanwhile."""
+    document = closed(document)
+    body = {"model": "fake/lorem+hang=2", "stream": True, "max_tokens": 500}
+    body |= {"messages": [{"role": "user", "content": "Hello"}]}
+    url = "/v1/chat/completions"
+    with daemon.admin.stream("POST", url, json=body, headers=busy_key.headers) as answer:
+        next(answer.iter_lines())
+        with daemon.client(dict(daemon.admin.headers)) as other:
+            held = other.get("/-/ledger/holds")
+            verdict = other.post("/-/ledger/verify")
+    assert answer.headers["x-request-id"] in {hold["id"] for hold in held.json()["data"]}
+    assert verdict.json()["is_sound"] is True
+    assert_described(document, "/-/ledger/holds", held)
+    assert_described(document, "/-/ledger/verify", verdict)
+
+
 def test_prices(daemon: Daemon, document: dict[str, Any]) -> None:
     document = closed(document)
     of_an_image = {"model": "described", "org_id": "org_1", "per_image": 0.04}
@@ -225,6 +268,11 @@ def test_rooms_for_keys(daemon: Daemon, document: dict[str, Any], busy_key: Key)
         assert_described(document, "/v1/models", client.get("/v1/models"))
         assert_described(document, "/v1/models/{model}", client.get("/v1/models/fake/echo"))
         body = {"model": "fake/echo", "messages": [{"role": "user", "content": "Hello"}]}
+        assert_described(document, "/v1/usage", client.get("/v1/usage"))
+        request_id = daemon.chat(busy_key).headers["x-request-id"]
+        own_call = client.get("/v1/usage", params={"request_id": request_id})
+        assert own_call.status_code == 200
+        assert_described(document, "/v1/usage", own_call)
         counted = client.post("/v1/count_tokens", json=body)
         assert counted.status_code == 200
         assert_described(document, "/v1/count_tokens", counted)
@@ -271,6 +319,10 @@ REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("PUT", "/-/keys/{key_id}", {"name": None}, False),
     ("POST", "/-/keys/{key_id}/credits", {"amount": 1}, True),
     ("POST", "/-/keys/{key_id}/credits", {}, False),
+    ("POST", "/-/budgets", {"scope": "owner", "subject": "described", "limit": "0.5"}, True),
+    ("POST", "/-/budgets", {"scope": "owner", "subject": "", "limit": 1}, False),
+    ("POST", "/-/budgets", {"scope": "galaxy", "subject": "x", "limit": 1}, False),
+    ("POST", "/-/budgets", {"scope": "owner", "subject": "x", "limit": 1, "warn": 5}, False),
     ("PUT", "/-/prices", {"model": "nobodys", "per_page": "0.002", "provider": None}, True),
     ("PUT", "/-/prices", {"model": "nobodys", "per_page": -1}, False),
     ("PUT", "/-/prices", {"model": "nobodys", "colour": 1}, False),

@@ -13,8 +13,6 @@ MAX_NAME_CHARS = 200
 MAX_LABEL_CHARS = 4_000
 """The longest name or value in metadata."""
 MAX_ITEMS = 1_000
-MAX_TIME_S = 253_402_300_799
-"""The last second of the year 9999."""
 
 
 def _dollars(value: object) -> NanoUsd:
@@ -52,7 +50,7 @@ def _moment(value: object) -> int:
         moment_s = clock.parse_iso(value) if isinstance(value, str) else -1
     except ValueError:
         raise ValueError(msg) from None
-    if not 0 <= moment_s <= MAX_TIME_S:
+    if not 0 <= moment_s <= clock.LAST_S:
         raise ValueError(msg)
     return moment_s
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from prismd.endpoints import deps
-from prismd.endpoints.admin.amounts import Dollars, Text
+from prismd.endpoints.admin.amounts import Dollars
 from prismd.endpoints.admin.budget_types import BudgetInput, BudgetObject, WarnPercent, budget_view
+from prismd.endpoints.asgi import MAX_TAG_NAME_CHARS, MAX_TAG_VALUE_CHARS
 from prismd.endpoints.replies import ListOf, json_reply, page
 from prismd.gateway import Gateway
 from prismd.kernel import clock
@@ -21,12 +22,15 @@ from prismd.wire.budget import Budget, BudgetScope
 
 room = APIRouter(prefix="/-/budgets", tags=["budgets"], dependencies=[Depends(deps.admin)])
 
+MAX_SUBJECT_CHARS = MAX_TAG_NAME_CHARS + len("=") + MAX_TAG_VALUE_CHARS
+"""As long as the longest label that a call can have."""
+
 
 class BudgetCreate(BudgetInput):
     """Body of ``POST /-/budgets``."""
 
     scope: BudgetScope
-    subject: Text
+    subject: Annotated[str, Field(min_length=1, max_length=MAX_SUBJECT_CHARS)]
     """Key id, owner, org id, model (a trailing ``*`` matches any ending) or ``name=value``."""
 
 

@@ -31,6 +31,8 @@ class Topic(StrEnum):
     CALL = "call"
     KEY = "key"
     CONFIG = "config"
+    BUDGET = "budget"
+    LEDGER = "ledger"
 
 
 @room.get(

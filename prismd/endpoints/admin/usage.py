@@ -43,7 +43,12 @@ class UsageReport(BaseModel):
     totals: Sums
 
 
-@room.get("/-/usage", response_model=UsageReport, response_model_exclude_unset=True)
+@room.get(
+    "/-/usage",
+    response_model=UsageReport,
+    response_model_exclude_unset=True,
+    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
+)
 async def get_usage(
     gateway: deps.TheGateway,
     *,
