@@ -229,7 +229,9 @@ def test_the_ledger(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> 
     body |= {"messages": [{"role": "user", "content": "Hello"}]}
     url = "/v1/chat/completions"
     with daemon.admin.stream("POST", url, json=body, headers=busy_key.headers) as answer:
-        next(answer.iter_lines())
+        assert answer.status_code == 200
+        lines = answer.iter_lines()  # kept: when it is let go of, the connection is closed
+        next(lines)
         with daemon.client(dict(daemon.admin.headers)) as other:
             held = other.get("/-/ledger/holds")
             verdict = other.post("/-/ledger/verify")
