@@ -165,7 +165,8 @@ def test_a_stream_that_never_ends_is_cut_after_the_shutdown_time(start: StartDae
         daemon.client(key.headers) as client,
         client.stream("POST", "/v1/chat/completions", json=body) as answer,
     ):
-        next(answer.iter_lines())
+        lines = answer.iter_lines()  # kept: when it is let go of, the connection is closed
+        next(lines)
         daemon.process.send_signal(signal.SIGINT)
         assert daemon.process.wait(timeout=10) == 0
     assert "Traceback" not in daemon.log
