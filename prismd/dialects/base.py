@@ -1,10 +1,9 @@
 """What a dialect hands to a sender."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCall:
+class HttpCall(msgspec.Struct, frozen=True):
     """A request to a vendor, relative to its base URL; credentials are added by the sender."""
 
     method: str

@@ -198,6 +198,7 @@ def chat_call(
     path: str,
     model: str,
     output_limit: tuple[str, int] | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> HttpCall:
     """Build the vendor's request: the client's fields, with the vendor's model name.
 
@@ -208,6 +209,7 @@ def chat_call(
         path: Below the vendor's base URL.
         model: The vendor's name of the model.
         output_limit: A field and its value that limit the answer, where the client gave none.
+        headers: Headers of the call.
 
     Raises:
         InvalidRequest: ``stream_options`` cannot be read.
@@ -222,7 +224,7 @@ def chat_call(
         options = _stream_options(fields["stream_options"]) if asked else {}
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(jsonio.encode(options))
-    return HttpCall("POST", path, jsonio.encode(fields))
+    return HttpCall("POST", path, jsonio.encode(fields), headers)
 
 
 def _stream_options(raw: msgspec.Raw) -> dict[str, msgspec.Raw]:

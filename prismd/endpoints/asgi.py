@@ -11,10 +11,11 @@ from prismd.flow.reply import Reply
 from prismd.flow.stream import STREAM_HEADERS
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
-from prismd.kernel.tasks import TaskSet
+from prismd.kernel.tasks import Deadline, TaskSet
 
 T = TypeVar("T")
 
+_OURS = b"x-prism-"
 MAX_TIMEOUT_MS = 3_600_000
 MAX_TAGS = 16
 MAX_TAG_NAME_CHARS = 64
@@ -37,16 +38,13 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
         its end.
     """
     latest_s = clock.monotonic_s() + BODY_GRACE_S
-    for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > max_bytes:
-            raise _too_large(max_bytes)
+    if int(scope["head"].get(b"content-length", 0)) > max_bytes:
+        raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0
     while True:
         try:
-            async with asyncio.timeout(
-                latest_s + size / MIN_BODY_BYTES_PER_S - clock.monotonic_s()
-            ):
+            with Deadline(latest_s + size / MIN_BODY_BYTES_PER_S - clock.monotonic_s()):
                 message = await receive()
         except TimeoutError:
             msg = "The body comes too slowly; the connection is closed. Send the request again."
@@ -128,7 +126,10 @@ def prism_headers(scope: Scope) -> dict[str, str]:
     Raises:
         InvalidRequest: a value is not ASCII.
     """
-    ours = [(name, value) for name, value in scope["headers"] if name.startswith(b"x-prism-")]
+    head: Mapping[bytes, bytes] = scope["head"]
+    if _OURS not in b"".join(head):
+        return {}
+    ours = [(name, value) for name, value in head.items() if name.startswith(_OURS)]
     for name, value in ours:
         if not value.isascii():
             text = name.decode("latin-1")
@@ -161,7 +162,10 @@ def tags_of(headers: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str
     Raises:
         InvalidRequest: the header cannot be read, or holds too many or too long labels.
     """
-    own = dict(islice(((n, v) for n, v in metadata.items() if v and _is_tag(n, v)), MAX_TAGS))
+    own: dict[str, str] = {}
+    if metadata:
+        fitting = ((n, v) for n, v in metadata.items() if v and _is_tag(n, v))
+        own = dict(islice(fitting, MAX_TAGS))
     text = headers.get("x-prism-tags")
     if text is None:
         return own

@@ -19,8 +19,9 @@ from prismd.endpoints.replies import json_reply
 from prismd.flow.serve import serve
 from prismd.gateway import Gateway
 from prismd.kernel import clock
+from prismd.kernel.errors import PrismError
 from prismd.metering.tokens import estimate_messages
-from prismd.policy.access import check_model
+from prismd.policy.access import check_ip, check_model
 from prismd.wire.call import Call, DialectName, Op
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
@@ -39,8 +40,9 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
     """Create a chat completion, streamed or not."""
     caller = deps.caller_of(gateway, scope)
     snap = gateway.snapshot
-    headers = prism_headers(scope)
     try:
+        check_ip(caller.key, caller.ip)
+        headers = prism_headers(scope)
         body = await read_body(scope, receive, snap.max_body_bytes)
         caller = deps.caller_of(gateway, scope)  # the key may have been revoked meanwhile
         call = Call(
@@ -65,6 +67,9 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             await while_connected(receive, gateway.tasks, walk)
     except ClientLeft:
         return
+    except PrismError:
+        deps.tell_limits(gateway, caller.key, scope)
+        raise
 
 
 class CountTokensReply(BaseModel):

@@ -5,6 +5,7 @@ dependencies; ``app`` refuses to start with a route that has none. The decision 
 matched route, never to a path prefix.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Annotated
@@ -19,6 +20,7 @@ from prismd.policy.access import check_ip, client_ip
 from prismd.policy.identity import check_admin, identify
 from prismd.wire.audit import Actor
 from prismd.wire.call import Caller
+from prismd.wire.key import KeyRecord
 
 
 class Policy(StrEnum):
@@ -31,29 +33,29 @@ class Policy(StrEnum):
 
 def bearer(scope: Scope) -> str | None:
     """Return the credential of a request: ``Authorization: Bearer``, else ``x-api-key``."""
-    api_key: str | None = None
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            text: str = value.decode("utf-8", "surrogateescape")
-            scheme, _, token = text.partition(" ")
-            return token.strip() if scheme.lower() == "bearer" else ""
-        if name == b"x-api-key":
-            api_key = value.decode("utf-8", "surrogateescape")
-    return api_key
+    head: Mapping[bytes, bytes] = scope["head"]
+    if (value := head.get(b"authorization")) is not None:
+        scheme, _, token = value.decode("utf-8", "surrogateescape").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    if (value := head.get(b"x-api-key")) is not None:
+        return value.decode("utf-8", "surrogateescape")
+    return None
 
 
 def caller_of(gateway: Gateway, scope: Scope) -> Caller:
     """Identify the holder of a virtual key.
 
     Raises:
-        Unauthenticated: no valid key; Forbidden: blocked, or not from this address.
+        Unauthenticated: no valid key; Forbidden: it is blocked.
     """
     key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
-    caller = Caller(key, _ip_of(gateway, scope))
+    return Caller(key, _ip_of(gateway, scope))
+
+
+def tell_limits(gateway: Gateway, key: KeyRecord, scope: Scope) -> None:
+    """Have the answer say where a key stands, whatever it will be."""
     if state := gateway.limiter.state(key, clock.monotonic_s()):
         scope["reply_headers"].update(state.headers())
-    check_ip(key, caller.ip)
-    return caller
 
 
 def count_call(gateway: Gateway, caller: Caller, scope: Scope) -> None:
@@ -84,7 +86,10 @@ async def public() -> None:
 
 async def caller(request: Request, gateway: TheGateway) -> Caller:
     """Let holders of a virtual key in."""
-    return caller_of(gateway, request.scope)
+    found = caller_of(gateway, request.scope)
+    tell_limits(gateway, found.key, request.scope)
+    check_ip(found.key, found.ip)
+    return found
 
 
 def check_operator(gateway: Gateway, scope: Scope) -> None:
@@ -122,6 +127,8 @@ TheActor = Annotated[Actor, Depends(actor)]
 def _ip_of(gateway: Gateway, scope: Scope) -> str:
     """Return the client's address: the socket's, or the one that a trusted proxy vouches for."""
     peer = scope["client"][0] if scope.get("client") else ""
+    if not gateway.snapshot.trusted_proxies:
+        return peer
     forwarded = [
         value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
     ]

@@ -9,7 +9,7 @@ never made twice. A refusal (4xx, 503) changes nothing, so it frees the key.
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from starlette.types import Message, Scope, Send
@@ -26,6 +26,7 @@ from prismd.wire.idempotency import Answer, IdempotencyKey
 
 MAX_KEY_CHARS = 255
 ADMIN_SCOPE = "admin"
+_HEADER = HEADER.encode()
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 log = logging.getLogger("prism.idempotency")
@@ -103,7 +104,8 @@ async def serve_once(
 
 
 def _header(scope: Scope) -> bytes | None:
-    return next((value for name, value in scope["headers"] if name == HEADER.encode()), None)
+    head: Mapping[bytes, bytes] = scope["head"]
+    return head.get(_HEADER)
 
 
 async def _close(gateway: Gateway, claim: Claim, answer: Answer) -> None:

@@ -11,8 +11,9 @@ for three, a silent first gets 20 s, a silent second 20 s. Otherwise the first m
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
 from itertools import chain, islice
+
+import msgspec
 
 from prismd.dialects.openai import chat_call, read_usage
 from prismd.dialects.openai_error import read_error
@@ -21,6 +22,7 @@ from prismd.flow.reserve import Reservation
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
+from prismd.kernel.tasks import Deadline
 from prismd.metering.trace import Trace
 from prismd.providers.base import UpstreamResponse
 from prismd.routing.plan import Attempt
@@ -34,8 +36,7 @@ _PROVIDER_FAULTS = frozenset({401, 403, 408, 429})
 """Vendor 4xx about the gateway's account or the vendor's state, not about the caller's request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True, eq=False):
     """A complete answer."""
 
     attempt: Attempt
@@ -44,8 +45,7 @@ class Whole:
     first_byte_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True, eq=False):
     """A stream whose first event is here. ``response`` must be closed by whoever relays it."""
 
     attempt: Attempt
@@ -105,7 +105,7 @@ async def _send_within(
     share_s: float, call: Call, target: Attempt, output_limit: int | None
 ) -> Whole | Begun:
     try:
-        async with asyncio.timeout(share_s):
+        with Deadline(share_s):
             return await _send(call, target, output_limit)
     except TimeoutError:
         waited = f"{share_s:.1f} s" if share_s >= 1 else f"{math.ceil(share_s * 1000)} ms"
@@ -117,11 +117,12 @@ async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole 
     provider = target.provider
     limit = None if output_limit is None else (provider.output_limit_field, output_limit)
     request = chat_call(
-        call.request, path=target.endpoint.path, model=target.model, output_limit=limit
+        call.request,
+        path=target.endpoint.path,
+        model=target.model,
+        output_limit=limit,
+        headers=_local_headers(call) if provider.is_local else (),
     )
-    if provider.is_local:
-        fake = tuple(item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS))
-        request = replace(request, headers=(("x-request-id", call.id), *fake))
     response = await provider.upstream.send(request)
     keep_open = False
     try:
@@ -139,6 +140,12 @@ async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole 
     finally:
         if not keep_open:
             await response.aclose()
+
+
+def _local_headers(call: Call) -> tuple[tuple[str, str], ...]:
+    """Return what only a provider on this machine is told: it may be our own fake."""
+    fake = [item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS)]
+    return (("x-request-id", call.id), *fake)
 
 
 async def _begin(call: Call, target: Attempt, response: UpstreamResponse) -> Begun:

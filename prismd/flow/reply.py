@@ -1,13 +1,12 @@
 """What the corridor gives back to the room: a body, or a stream that has already begun."""
 
-from dataclasses import dataclass
+import msgspec
 
 from prismd.flow.replay import Kept
 from prismd.flow.stream import Relay
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, eq=False):
     """An answer. Exactly one of ``body`` and ``stream`` is set.
 
     A ``stream`` must be closed (``aclose``) in every case: closing it settles the call.

@@ -9,7 +9,8 @@ of a stream leaves, so that a crash finds out about every call that may have cos
 import asyncio
 import logging
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from prismd.gateway import Gateway
 from prismd.kernel.errors import Forbidden, PrismError
@@ -37,8 +38,7 @@ PROMPT_MARGIN = 1.1
 """Estimates of prompts are rarely more than a tenth too low."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What was set aside for one call; settling gives it back."""
 
     hold: Hold
@@ -65,14 +65,12 @@ class Reservation:
             self.tokens.correct(0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(msgspec.Struct, frozen=True):
     attempt: Attempt
     facts: ModelFacts
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
+class _Size(msgspec.Struct, frozen=True):
     prompt_tokens: int
     """As estimated."""
     input_tokens: int

@@ -7,7 +7,7 @@ does with a call, read this function from top to bottom.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from urllib.parse import quote
 
 from prismd.dialects.errors import error_body
@@ -218,9 +218,15 @@ def _own_words(error: PrismError) -> str | None:
 def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
     return {
         "x-prism-provider": step.provider.id,
-        "x-prism-model-used": quote(step.model, safe="/:+=@,*"),
+        "x-prism-model-used": _speakable(step.model),
         "x-prism-attempts": str(len(trace.attempts)),
     }
+
+
+@lru_cache(maxsize=1024)
+def _speakable(model: str) -> str:
+    """Return a model's name as a header can say it."""
+    return quote(model, safe="/:+=@,*")
 
 
 def _cost_headers(gateway: Gateway, record: CallRecord) -> dict[str, str]:

@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from msgspec.structs import replace
 
 from prismd.flow.replay import Claim
@@ -41,8 +41,7 @@ CLIENT_CLOSED = 499
 """Status written down for a call whose client left before the end; nobody receives it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a call ended."""
 
     status: int = 200
@@ -241,16 +240,14 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
-    stored = requests.StoredTrace(record, trace.stages, trace.attempts)
-
     def write(tx: Tx) -> None:
-        requests.insert(tx, stored)
+        requests.insert(tx, requests.StoredTrace(record, trace.stages, trace.attempts))
 
     try:
         gateway.stores.traffic.write_soon(write)
     except Overloaded:
         log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
-    gateway.bus.publish("call", call_event(record))
+    gateway.bus.publish("call", partial(call_event, record))
 
 
 def call_event(record: CallRecord) -> dict[str, object]:

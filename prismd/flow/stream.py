@@ -24,7 +24,7 @@ from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.gateway import Gateway
 from prismd.kernel import sse
 from prismd.kernel.errors import Internal, PrismError, UpstreamTimeout
-from prismd.kernel.tasks import finish
+from prismd.kernel.tasks import Deadline, finish
 from prismd.metering.tokens import estimate_chars
 from prismd.routing.plan import Attempt
 from prismd.store import ledger
@@ -153,11 +153,17 @@ class Relay:
     async def _run(self) -> AsyncGenerator[bytes, None]:
         decoder = self._begun.decoder
         try:
-            for event in self._begun.first:
-                yield self._sent.add(event)
-            while not decoder.is_done:
-                for event in await self._next():
-                    yield self._sent.add(event)
+            events = self._begun.first
+            while True:
+                # What came together leaves together; what comes before a fault leaves before it.
+                ready, fault = _gather(events)
+                if ready:
+                    yield self._sent.add(ready)
+                if fault is not None:
+                    raise fault
+                if decoder.is_done:
+                    break
+                events = await self._next()
         except PrismError as error:
             yield await self._last(error.status, error)
         else:
@@ -166,7 +172,7 @@ class Relay:
     async def _next(self) -> Iterator[bytes]:
         begun = self._begun
         try:
-            async with asyncio.timeout(self._idle_timeout_s):
+            with Deadline(self._idle_timeout_s):
                 return await next_events(self._chunks, begun.decoder)
         except TimeoutError:
             provider = begun.attempt.provider.id
@@ -206,3 +212,13 @@ class Relay:
                 answer=None if end is None else self._sent.answer(STREAM_HEADERS, end=end),
             )
         )
+
+
+def _gather(events: Iterator[bytes]) -> tuple[bytes, PrismError | None]:
+    """Return the events up to the first fault, and the fault."""
+    ready: list[bytes] = []
+    try:
+        ready.extend(events)  # keeps what it got when it fails
+    except PrismError as error:
+        return b"".join(ready), error
+    return b"".join(ready), None

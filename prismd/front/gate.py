@@ -1,9 +1,9 @@
 """The outermost ASGI layer: request id, head checks, and the last net under every error.
 
 Pure ASGI, one thin wrapper per request. Whatever happens below, the client gets an answer in the
-error shape with an ``x-request-id``, and the process goes on. Two entries of the scope are for
-those below: ``request_id``, and ``reply_headers``, which are put on the answer whatever it will
-be.
+error shape with an ``x-request-id``, and the process goes on. Three entries of the scope are for
+those below: ``request_id``; ``head``, the headers by name; and ``reply_headers``, which are put on
+the answer whatever it will be.
 """
 
 import asyncio
@@ -30,46 +30,45 @@ class Gate:
     def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
         self._app = app
         self._gateway = gateway
-        self._answered = answering(self._checked)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request_id = scope["request_id"] = new_id("req")
         reply_headers: dict[str, str] = {}
         scope["reply_headers"] = reply_headers
-        is_later = spelling.uses_later(scope["headers"])
-        if is_later:
-            scope["headers"] = spelling.to_ours(scope["headers"])
+        is_later = started = False
 
         async def send_on(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                present = {name for name, _ in headers}
-                headers += [
-                    (name.encode(), value.encode())
-                    for name, value in reply_headers.items()
-                    if name.encode() not in present
-                ]
-                headers.append((b"x-request-id", request_id.encode()))
+            nonlocal started
+            if not started:
+                started = True
+                headers = message["headers"]
+                if reply_headers:
+                    headers = _with_absent(headers, reply_headers)
+                headers = [*headers, (b"x-request-id", request_id.encode())]
                 if self._gateway.is_draining:
                     headers.append((b"connection", b"close"))
                 message["headers"] = spelling.with_later(headers) if is_later else headers
             await send(message)
 
-        await self._answered(scope, receive, send_on)
-
-    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
-        check_headers(scope["headers"])
-        check_host(scope["headers"], self._gateway.snapshot.allowed_hosts)
-        check_path(scope["raw_path"])
-        await self._app(scope, receive, send)
+        try:
+            head = check_headers(scope["headers"])
+            if spelling.uses_later(head):
+                is_later = True
+                scope["headers"] = spelling.to_ours(scope["headers"])
+                head = check_headers(scope["headers"])
+            scope["head"] = head
+            check_host(head, self._gateway.snapshot.allowed_hosts)
+            check_path(scope["raw_path"])
+            await self._app(scope, receive, send_on)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # the last net
+            await _tell(error, request_id, None if started else send_on)
 
 
 def answering(app: ASGIApp) -> ASGIApp:
     """Wrap an app so that its errors become answers, or a line in the log after the first byte."""
 
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = scope["request_id"]
         started = False
 
         async def send_on(message: Message) -> None:
@@ -77,23 +76,25 @@ def answering(app: ASGIApp) -> ASGIApp:
             started = True
             await send(message)
 
-        async def tell(error: PrismError) -> None:
-            if started:
-                log.warning("request %s broke off: %s", request_id, error.message)
-            else:
-                await send_error(send_on, error)
-
         try:
             await app(scope, receive, send_on)
-        except PrismError as error:
-            await tell(error)
-        except asyncio.CancelledError:  # only the end of the time to shut down does that
-            await tell(_shutting_down())
-        except Exception:
-            log.exception("request %s failed", request_id)
-            await tell(internal_error(request_id))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # as the gate
+            await _tell(error, scope["request_id"], None if started else send_on)
 
     return answered
+
+
+async def _tell(error: BaseException, request_id: str, send: Send | None) -> None:
+    """Answer an error; ``send`` is None when an answer has begun, and there is only the log."""
+    if isinstance(error, asyncio.CancelledError):  # only the end of the time to shut down does that
+        error = _shutting_down()
+    elif not isinstance(error, PrismError):
+        log.error("request %s failed", request_id, exc_info=error)
+        error = internal_error(request_id)
+    if send is None:
+        log.warning("request %s broke off: %s", request_id, error.message)
+    else:
+        await send_error(send, error)
 
 
 def internal_error(request_id: str) -> Internal:
@@ -106,6 +107,14 @@ def internal_error(request_id: str) -> Internal:
 def _shutting_down() -> Overloaded:
     msg = "The gateway shuts down, and the time for calls to end is over. Send the request again."
     return Overloaded(msg, code="shutting_down", retry_after_s=SHUTDOWN_RETRY_S)
+
+
+def _with_absent(
+    headers: list[tuple[bytes, bytes]], more: dict[str, str]
+) -> list[tuple[bytes, bytes]]:
+    present = {name for name, _ in headers}
+    encoded = ((name.encode(), value.encode()) for name, value in more.items())
+    return [*headers, *(header for header in encoded if header[0] not in present)]
 
 
 async def send_error(send: Send, error: PrismError) -> None:

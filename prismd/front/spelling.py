@@ -4,15 +4,17 @@ Below the front only ``x-prism-*`` exists. An answer repeats the later spelling 
 that used it.
 """
 
+from collections.abc import Mapping
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 _OURS = b"x-prism-"
 _LATER = b"x-agentcc-"
 
 
-def uses_later(headers: RawHeaders) -> bool:
-    """Say whether a request uses the later spelling."""
-    return any(name.startswith(_LATER) for name, _ in headers)
+def uses_later(head: Mapping[bytes, bytes]) -> bool:
+    """Say whether a request uses the later spelling; ``head`` are its headers by name."""
+    return _LATER in b"".join(head) and any(name.startswith(_LATER) for name in head)
 
 
 def to_ours(headers: RawHeaders) -> RawHeaders:

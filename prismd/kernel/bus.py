@@ -7,21 +7,31 @@ and is told how many (``Viewer.missed``). With no viewer, publishing costs one a
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 RING_EVENTS = 10_000
 VIEWER_EVENTS = 1_000
 
+Body = dict[str, object] | Callable[[], dict[str, object]]
+"""What an event says, or how to find out: most events are seen by nobody."""
 
-@dataclass(frozen=True, slots=True)
+
 class Event:
     """One thing that happened. ``seq`` rises by one per event and is the SSE id."""
 
-    seq: int
-    topic: str
-    ts_s: float
-    body: dict[str, object]
-    """JSON-ready fields; never prompt text, never a secret."""
+    __slots__ = ("_body", "seq", "topic", "ts_s")
+
+    def __init__(self, seq: int, topic: str, ts_s: float, body: Body) -> None:
+        self.seq = seq
+        self.topic = topic
+        self.ts_s = ts_s
+        self._body = body
+
+    @property
+    def body(self) -> dict[str, object]:
+        """JSON-ready fields; never prompt text, never a secret."""
+        if not isinstance(self._body, dict):
+            self._body = self._body()
+        return self._body
 
 
 class Viewer:
@@ -77,7 +87,7 @@ class Bus:
         """Say whether anybody watches; producers may skip work that only viewers need."""
         return bool(self._viewers)
 
-    def publish(self, topic: str, body: dict[str, object]) -> None:
+    def publish(self, topic: str, body: Body) -> None:
         """Append an event to the ring and offer it to the viewers."""
         self._seq += 1
         event = Event(self._seq, topic, self._clock_s(), body)

@@ -1,10 +1,9 @@
-"""Prefixed ids that sort by time of creation and carry 128 random bits.
+"""Prefixed ids that sort by time of creation and carry 130 random bits.
 
-Layout: ``<prefix>_`` + 36 characters of lower-case base32hex: 48 bits of Unix milliseconds,
-then 128 random bits. Sortable as text; not guessable.
+Layout: ``<prefix>_`` + 36 characters of lower-case base32hex: 10 for 48 bits of Unix milliseconds,
+then 26 random ones. Sortable as text; not guessable.
 """
 
-import base64
 import secrets
 
 from prismd.kernel import clock
@@ -12,12 +11,18 @@ from prismd.kernel import clock
 random_bytes = secrets.token_bytes
 """Source of randomness; tests replace it."""
 
-_TIME_BYTES = 6
-_RANDOM_BYTES = 16
+_DIGITS = b"0123456789abcdefghijklmnopqrstuv"
+_PAIRS = [bytes((first, second)).decode() for first in _DIGITS for second in _DIGITS]
+_RANDOM_CHARS = 26
+_RANDOM_DIGIT = _DIGITS * (256 // len(_DIGITS))
+"""Byte → digit; each digit for as many bytes."""
 
 
 def new_id(prefix: str) -> str:
     """Return a new id such as ``req_0ddc7…``."""
-    millis = int(clock.wall_s() * 1000)
-    raw = millis.to_bytes(_TIME_BYTES, "big") + random_bytes(_RANDOM_BYTES)
-    return f"{prefix}_{base64.b32hexencode(raw).rstrip(b'=').decode().lower()}"
+    bits = int(clock.wall_s() * 1000) << 2
+    return (
+        f"{prefix}_{_PAIRS[bits >> 40 & 1023]}{_PAIRS[bits >> 30 & 1023]}"
+        f"{_PAIRS[bits >> 20 & 1023]}{_PAIRS[bits >> 10 & 1023]}{_PAIRS[bits & 1023]}"
+        f"{random_bytes(_RANDOM_CHARS).translate(_RANDOM_DIGIT).decode()}"
+    )

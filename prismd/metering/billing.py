@@ -9,6 +9,13 @@ from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano
 from prismd.wire.common import Usage
 from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
 
+_COUNTED = tuple(
+    (whole, whole.value, tuple((part, part.value) for part in parts))
+    for whole in Unit
+    if whole not in {part for parts in PARTS.values() for part in parts}
+    for parts in (PARTS.get(whole, ()),)
+)
+"""Each whole with its parts, and the names of their counts."""
 _ALL_INPUT = (Unit.INPUT, *PARTS[Unit.INPUT])
 _ALL_OUTPUT = (Unit.OUTPUT, *PARTS[Unit.OUTPUT])
 
@@ -21,7 +28,7 @@ def bill(price: Price, usage: Usage) -> Bill:
     """
     rates = _rates_at(price, usage.input_tokens)
     lines, unpriced = [], []
-    for unit, quantity in _quantities(rates, usage).items():
+    for unit, quantity in _quantities(rates, usage):
         rate = rates.get(unit)
         if rate is not None:
             lines.append(PriceLine(unit, quantity, rate, amount_of(unit, quantity, rate)))
@@ -38,10 +45,12 @@ def upper_bound(price: Price, *, input_tokens: int, output_tokens: int) -> NanoU
     """
     reachable = [price.rates, *(tier.rates for tier in price.tiers if tier.above < input_tokens)]
     exact = max(
-        input_tokens * _dearest(rates, _ALL_INPUT)
-        + output_tokens * _dearest(rates, _ALL_OUTPUT)
-        + rates.get(Unit.REQUEST, 0)
-        for rates in reachable
+        [
+            input_tokens * _dearest(rates, _ALL_INPUT)
+            + output_tokens * _dearest(rates, _ALL_OUTPUT)
+            + rates.get(Unit.REQUEST, 0)
+            for rates in reachable
+        ]
     )
     return ceil_to_nano(PicoUsd(exact))
 
@@ -54,17 +63,25 @@ def _rates_at(price: Price, input_tokens: int) -> Rates:
     return rates
 
 
-def _quantities(rates: Rates, usage: Usage) -> dict[Unit, int]:
+def _quantities(rates: Rates, usage: Usage) -> list[tuple[Unit, int]]:
     """Return what was used, without zeros; each token is in exactly one of the counts."""
-    counts: dict[Unit, int] = {unit: getattr(usage, unit) for unit in Unit}
-    for whole, parts in PARTS.items():
-        rest = counts[whole]
-        for part in parts:
-            counts[part] = min(counts[part], rest) if part in rates else 0
-            rest -= counts[part]
-        counts[whole] = rest
-    return {unit: count for unit, count in counts.items() if count}
+    found: list[tuple[Unit, int]] = []
+    for whole, name, parts in _COUNTED:
+        rest: int = getattr(usage, name)
+        if not rest:
+            continue
+        place = len(found)
+        for part, part_name in parts:
+            count = getattr(usage, part_name)
+            if count and part in rates:
+                count = min(count, rest)
+                rest -= count
+                if count:
+                    found.append((part, count))
+        if rest:
+            found.insert(place, (whole, rest))
+    return found
 
 
 def _dearest(rates: Rates, units: tuple[Unit, ...]) -> int:
-    return max(rates.get(unit, 0) for unit in units)
+    return max([rates.get(unit, 0) for unit in units])

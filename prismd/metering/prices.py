@@ -10,7 +10,8 @@ Otherwise the price is unknown, which is not the same as nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from prismd.kernel import clock
 from prismd.kernel.money import PicoUsd
@@ -30,8 +31,7 @@ _IN_PARTS = frozenset(part for parts in PARTS.values() for part in parts)
 _LOCAL = Price({unit: PicoUsd(0) for unit in Unit if unit not in _IN_PARTS}, source="local")
 
 
-@dataclass(frozen=True, slots=True)
-class PricedModel:
+class PricedModel(msgspec.Struct, frozen=True):
     """Which model to price: who serves it, its name there, and whether it is self-hosted."""
 
     provider_id: str

@@ -6,20 +6,26 @@ from prismd.kernel import clock
 class Trace:
     """Collected while a call walks the corridor; written down when it is over."""
 
-    __slots__ = ("_last_s", "attempts", "stages")
+    __slots__ = ("_ends", "_started_s", "attempts")
 
     def __init__(self, started_s: float) -> None:
-        self.stages: list[dict[str, object]] = []
         self.attempts: list[dict[str, object]] = []
-        self._last_s = started_s
+        self._started_s = started_s
+        self._ends: list[tuple[str, float, dict[str, object]]] = []
 
     def stage(self, name: str, **detail: object) -> None:
         """Note that a stage has ended, with what it decided."""
-        now_s = clock.monotonic_s()
-        self.stages.append(
-            {"stage": name, "ms": round((now_s - self._last_s) * 1000, 3), "detail": detail}
-        )
-        self._last_s = now_s
+        self._ends.append((name, clock.monotonic_s(), detail))
+
+    @property
+    def stages(self) -> list[dict[str, object]]:
+        """The stages in their order; put together only for those who read them."""
+        began_s, found = self._started_s, []
+        for name, ended_s, detail in self._ends:
+            ms = round((ended_s - began_s) * 1000, 3)
+            found.append({"stage": name, "ms": ms, "detail": detail})
+            began_s = ended_s
+        return found
 
     def attempt(self, provider: str, model: str, *, status: int | None, outcome: str) -> None:
         """Note one try at an upstream; ``status`` is None when there was no answer."""

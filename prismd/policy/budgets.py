@@ -6,6 +6,7 @@ steps back returns to the window it left: nothing is ever begun twice.
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from prismd.policy.access import matches
 from prismd.wire.budget import Budget, BudgetScope, BudgetWindow, WindowRef
@@ -21,14 +22,19 @@ _WINDOW_ORDER = {window: place for place, window in enumerate(BudgetWindow)}
 
 def bounds(window: BudgetWindow, at_s: float) -> tuple[int, int | None]:
     """Return when the window around a moment begins and ends (epoch seconds; None: never)."""
-    day = int(at_s // _DAY_S)
+    return _bounds_on(window, int(at_s // _DAY_S))
+
+
+@lru_cache(maxsize=256)
+def _bounds_on(window: BudgetWindow, day: int) -> tuple[int, int | None]:
+    """Return the window around a day, counted from the epoch."""
     if window is BudgetWindow.DAILY:
         return day * _DAY_S, (day + 1) * _DAY_S
     if window is BudgetWindow.WEEKLY:
         monday = day - (day + _EPOCH_WEEKDAY) % _WEEK_DAYS
         return monday * _DAY_S, (monday + _WEEK_DAYS) * _DAY_S
     if window is BudgetWindow.MONTHLY:
-        now = datetime.fromtimestamp(at_s, UTC)
+        now = datetime.fromtimestamp(day * _DAY_S, UTC)
         begins = datetime(now.year, now.month, 1, tzinfo=UTC)
         is_december = now.month == _DECEMBER
         ends = begins.replace(
@@ -52,7 +58,7 @@ class BudgetBook:
 
     def __init__(self, budgets: Iterable[Budget] = ()) -> None:
         self._by_id: dict[str, Budget] = {}
-        self._by_subject: dict[tuple[BudgetScope, str], dict[str, Budget]] = {}
+        self._by_subject: dict[tuple[BudgetScope, str], tuple[Budget, ...]] = {}
         self._model_patterns: dict[str, Budget] = {}
         for budget in budgets:
             self.put(budget)
@@ -65,26 +71,32 @@ class BudgetBook:
         """Return every budget, by id."""
         return [self._by_id[budget_id] for budget_id in sorted(self._by_id)]
 
-    def of(self, scope: BudgetScope, subject: str) -> list[Budget]:
+    def of(self, scope: BudgetScope, subject: str) -> tuple[Budget, ...]:
         """Return the budgets of one subject, the shortest window first."""
-        found = self._by_subject.get((scope, subject))
-        return sorted(found.values(), key=_window_order) if found else []
+        return self._by_subject.get((scope, subject), ())
 
     def put(self, budget: Budget) -> None:
         """Add a budget, or replace it by its changed record."""
         self._by_id[budget.id] = budget
         if budget.scope is BudgetScope.MODEL and budget.subject.endswith("*"):
             self._model_patterns[budget.id] = budget
-        self._by_subject.setdefault((budget.scope, budget.subject), {})[budget.id] = budget
+        others = self._others(budget)
+        self._by_subject[budget.scope, budget.subject] = tuple(
+            sorted((*others, budget), key=_window_order)
+        )
 
     def remove(self, budget_id: str) -> None:
         """Forget a budget."""
         budget = self._by_id.pop(budget_id)
         self._model_patterns.pop(budget_id, None)
         subject = (budget.scope, budget.subject)
-        del self._by_subject[subject][budget_id]
+        self._by_subject[subject] = self._others(budget)
         if not self._by_subject[subject]:
             del self._by_subject[subject]
+
+    def _others(self, budget: Budget) -> tuple[Budget, ...]:
+        same = self.of(budget.scope, budget.subject)
+        return tuple(other for other in same if other.id != budget.id)
 
     def matching(self, key: KeyRecord, model: str, tags: Mapping[str, str]) -> tuple[Budget, ...]:
         """Return the budgets that a call counts in, in the order of their scopes."""

@@ -3,7 +3,7 @@
 What costs nothing comes first, so that a refused call never uses up the caller's window.
 """
 
-from dataclasses import dataclass, field
+import msgspec
 
 from prismd.dialects.openai import tool_names
 from prismd.policy import access
@@ -11,13 +11,12 @@ from prismd.policy.ratelimit import RateLimiter
 from prismd.wire.call import Call
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(msgspec.Struct, frozen=True):
     """A call that may go on. ``release`` must be called once when it has ended."""
 
     limiter: RateLimiter
     key_id: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     """``x-ratelimit-*`` for the answer, whatever it will be."""
 
     def release(self) -> None:

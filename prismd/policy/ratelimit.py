@@ -9,7 +9,8 @@ resets nothing.
 
 import math
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from prismd.kernel.errors import LimitReached
 from prismd.wire.key import KeyRecord
@@ -19,8 +20,7 @@ BUSY_RETRY_S = 1.0
 """What to wait when all slots are taken: nobody knows when one becomes free."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateState:
+class RateState(msgspec.Struct, frozen=True):
     """Where a key stands in its window; what the ``x-ratelimit-*`` headers say."""
 
     limit: int
@@ -93,7 +93,7 @@ class RateLimiter:
         Raises:
             LimitReached: the window is full, or all slots are taken; nothing was counted.
         """
-        lane = self._lanes.setdefault(key.id, _Lane())
+        lane = self._lane(key)
         before = self._state(key, lane, now_s)
         if key.max_concurrency is not None and lane.running >= key.max_concurrency:
             msg = (
@@ -117,7 +117,7 @@ class RateLimiter:
         if before is None:
             return None
         lane.admitted_s.append(now_s)
-        return self._state(key, lane, now_s)
+        return RateState(before.limit, before.remaining - 1, WINDOW_S)
 
     def reserve_tokens(self, key: KeyRecord, tokens: int, now_s: float) -> TokenSlot | None:
         """Take tokens from the window of an admitted call's key; None when it has no limit.
@@ -128,7 +128,7 @@ class RateLimiter:
         limit = key.rate_limit_tpm
         if limit is None:
             return None
-        lane = self._lanes.setdefault(key.id, _Lane())
+        lane = self._lane(key)
         lane.forget_slots(now_s - WINDOW_S)
         if lane.tokens + tokens > limit:
             raise _too_many_tokens(lane, limit, tokens, now_s)
@@ -160,6 +160,12 @@ class RateLimiter:
     def running(self) -> int:
         """Return how many admitted calls run now."""
         return sum(lane.running for lane in self._lanes.values())
+
+    def _lane(self, key: KeyRecord) -> _Lane:
+        lane = self._lanes.get(key.id)
+        if lane is None:
+            lane = self._lanes[key.id] = _Lane()
+        return lane
 
     @staticmethod
     def _state(key: KeyRecord, lane: _Lane, now_s: float) -> RateState | None:

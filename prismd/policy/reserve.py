@@ -78,7 +78,7 @@ class Reserve:
 
     def grant(self, key_id: str, amount: int) -> None:
         """Add credits that have been written down."""
-        self._credits.setdefault(key_id, Credits()).posted += amount
+        self._mine(key_id).posted += amount
 
     def sums(self, budget: Budget, at_s: float) -> WindowSums:
         """Return what the window of a budget around a moment has seen."""
@@ -107,7 +107,7 @@ class Reserve:
                 "Ask the operator: 'prismctl ledger verify' names what is wrong."
             )
             raise InsufficientCredits(msg, code="ledger_mismatch")
-        mine = self._credits.setdefault(key.id, Credits()) if is_prepaid else None
+        mine = self._mine(key.id) if is_prepaid else None
         if mine is not None and (mine.posted <= 0 or mine.posted - mine.held < amount):
             raise _no_credits(mine, amount)
         seen = [(budget, window_at(budget, now_s)) for budget in budgets]
@@ -130,6 +130,12 @@ class Reserve:
             created_at_s=now_s,
             expires_at_s=now_s + HOLD_S,
         )
+
+    def _mine(self, key_id: str) -> Credits:
+        mine = self._credits.get(key_id)
+        if mine is None:
+            mine = self._credits[key_id] = Credits()
+        return mine
 
     def owe(self, hold: Hold, cost: int) -> None:
         """Hold what a call costs beyond its hold, before its settlement is written.

@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from prismd.kernel.errors import NotFound
 from prismd.providers.base import ProviderSpec, Upstream
 
@@ -60,8 +62,7 @@ class Provider:
         return f"{self.id}/{model}" if self.spec.lists_prefixed else model
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A provider and the model's name there."""
 
     provider: Provider

@@ -77,7 +77,7 @@ class HealthBook:
 
     def served(self, provider_id: str, *, latency_ms: float, now_s: float, wall_s: float) -> None:
         """Count a call that the provider answered, refusals of the caller's request included."""
-        record = self._records.setdefault(provider_id, _Record())
+        record = self._records.get(provider_id) or self._begin(provider_id)
         record.bucket(now_s).ok += 1
         record.last_success_at_s = wall_s
         before = record.latency_ewma_ms
@@ -87,10 +87,14 @@ class HealthBook:
 
     def failed(self, provider_id: str, *, error: str, now_s: float, wall_s: float) -> None:
         """Count a call that the provider failed."""
-        record = self._records.setdefault(provider_id, _Record())
+        record = self._records.get(provider_id) or self._begin(provider_id)
         record.bucket(now_s).failed += 1
         record.last_error = error
         record.last_error_at_s = wall_s
+
+    def _begin(self, provider_id: str) -> _Record:
+        record = self._records[provider_id] = _Record()
+        return record
 
     def of(self, provider_id: str, now_s: float) -> Health:
         """Return what is known of a provider."""

@@ -1,7 +1,8 @@
 """Decide which targets are tried, in which order. Pure: the same input gives the same plan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from prismd.kernel.errors import Forbidden, Unsupported
 from prismd.providers.base import Endpoint
@@ -9,8 +10,7 @@ from prismd.routing.catalog import Provider, Target
 from prismd.wire.call import Op
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try: this provider, this model name, this endpoint."""
 
     provider: Provider

@@ -15,6 +15,8 @@ class BudgetScope(StrEnum):
     MODEL = "model"
     TAG = "tag"
 
+    __hash__ = str.__hash__  # that of an enum is Python code, and this is looked up by
+
 
 class BudgetWindow(StrEnum):
     """How long a budget lasts; windows start at midnight UTC (weeks on Monday)."""
@@ -23,6 +25,8 @@ class BudgetWindow(StrEnum):
     WEEKLY = "weekly"
     MONTHLY = "monthly"
     TOTAL = "total"
+
+    __hash__ = str.__hash__  # that of an enum is Python code, and this is looked up by
 
 
 DEFAULT_WARN_PERCENT = 80

@@ -1,8 +1,9 @@
 """Who asks for what, in which dialect, until when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from prismd.wire.chat import ChatRequest
 from prismd.wire.idempotency import IdempotencyKey
@@ -14,6 +15,8 @@ class Op(StrEnum):
 
     CHAT = "chat"
 
+    __hash__ = str.__hash__  # that of an enum is Python code, and this is looked up by
+
 
 class DialectName(StrEnum):
     """The API shape that a client or a vendor speaks."""
@@ -21,8 +24,7 @@ class DialectName(StrEnum):
     OPENAI = "openai"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The holder of a virtual key, at one address."""
 
     key: KeyRecord
@@ -30,8 +32,7 @@ class Caller:
     """The client's address: the socket's, or the one a trusted proxy vouches for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One inference call as it came in; it never changes on its way through the corridor."""
 
     id: str

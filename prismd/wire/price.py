@@ -4,7 +4,6 @@ Prices are stored with open calls and overrides: ``Price`` is the same after ``m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -29,6 +28,8 @@ class Unit(StrEnum):
     VIDEO = "video_ms"
     SEARCH = "searches"
     REQUEST = "requests"
+
+    __hash__ = str.__hash__  # that of an enum is Python code, and rates are looked up by unit
 
 
 PARTS: Mapping[Unit, tuple[Unit, ...]] = {
@@ -93,8 +94,7 @@ class Bill(msgspec.Struct, frozen=True):
     """What was used and has no rate, so it is in no line."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelFacts(msgspec.Struct, frozen=True):
     """What is known of a model from price data: nothing, its price, its context window."""
 
     price: Price | None = None

@@ -1,5 +1,6 @@
 """What the key rooms read and write (api-reference §1.16, with everything its docs promise)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
@@ -69,7 +70,7 @@ class KeyFields(BaseModel):
             raise ValueError(msg)
         return value
 
-    def new_budgets(self, key_id: str, before: list[Budget]) -> list[Budget] | None:
+    def new_budgets(self, key_id: str, before: Sequence[Budget]) -> list[Budget] | None:
         """Return the budgets that the key is to have; None when they are not given."""
         if "budgets" not in self.model_fields_set:
             return None

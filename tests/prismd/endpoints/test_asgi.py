@@ -11,7 +11,7 @@ from prismd.endpoints import asgi
 from prismd.endpoints.asgi import read_body
 from prismd.kernel.errors import RequestTimeout
 
-SCOPE: dict[str, Any] = {"headers": []}
+SCOPE: dict[str, Any] = {"head": {}}
 
 
 def pieces(*bodies: bytes, pause_s: float = 0.0, ends: bool = True) -> Receive:
