@@ -1,10 +1,11 @@
 """A gateway inside the test's own process, on real stores: for tests that must look inside."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from prismd import app, daemon
 from prismd.config.load import load
@@ -37,9 +38,26 @@ async def running_gateway(folder: Path) -> AsyncIterator[Gateway]:
 @asynccontextmanager
 async def client_of(gateway: Gateway, token: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Speak to the app of a gateway without a socket."""
-    transport = httpx2.ASGITransport(app.build(gateway), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(_unconnected(app.build(gateway)), raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(
         transport=transport, base_url="http://127.0.0.1", headers=headers
     ) as client:
         yield client
+
+
+class _NoConnection:
+    """What the front's protocol puts into a scope, where there is no socket."""
+
+    disconnected = False
+    on_leave: Callable[[], None] | None = None
+
+    def take_body(self) -> bytes | None:
+        return None
+
+
+def _unconnected(served: ASGIApp) -> ASGIApp:
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await served({**scope, "exchange": _NoConnection()}, receive, send)
+
+    return serve

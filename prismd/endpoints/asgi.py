@@ -1,7 +1,7 @@
 """The raw ASGI side of the hot rooms: read a body, answer, and notice a client that leaves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from itertools import islice
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from prismd.flow.reply import Reply
 from prismd.flow.stream import STREAM_HEADERS
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
-from prismd.kernel.tasks import Deadline, TaskSet
+from prismd.kernel.tasks import Deadline
 
 T = TypeVar("T")
 
@@ -40,6 +40,11 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     latest_s = clock.monotonic_s() + BODY_GRACE_S
     if int(scope["head"].get(b"content-length", 0)) > max_bytes:
         raise _too_large(max_bytes)
+    whole: bytes | None = scope["exchange"].take_body()
+    if whole is not None:
+        if len(whole) > max_bytes:
+            raise _too_large(max_bytes)
+        return whole
     parts: list[bytes] = []
     size = 0
     while True:
@@ -64,32 +69,26 @@ def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is over the limit of {max_bytes} bytes for this path.")
 
 
-async def while_connected(receive: Receive, tasks: TaskSet, work: Callable[[], Awaitable[T]]) -> T:
-    """Run ``work``; if the client leaves meanwhile, cancel it and wait until it has cleaned up.
+async def while_connected(scope: Scope, work: Awaitable[T]) -> T:
+    """Await ``work``; if the client leaves meanwhile, cancel it and wait until it has cleaned up.
 
     Raises:
         ClientLeft: the client left before ``work`` ended.
     """
     current = asyncio.current_task()
     assert current is not None  # noqa: S101  # ASGI apps run in a task
-    has_left = False
-
-    async def watch() -> None:
-        nonlocal has_left
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        has_left = True
+    exchange = scope["exchange"]
+    exchange.on_leave = current.cancel
+    if exchange.disconnected:
         current.cancel()
-
-    watcher = tasks.spawn(watch(), name="watch-client")
     try:
-        return await work()
+        return await work
     except asyncio.CancelledError:
-        if has_left and not current.uncancel():
+        if exchange.disconnected and not current.uncancel():
             raise ClientLeft from None
         raise
     finally:
-        watcher.cancel()
+        exchange.on_leave = None
 
 
 async def send_reply(send: Send, reply: Reply) -> None:

@@ -22,6 +22,7 @@ from prismd.kernel import clock
 from prismd.kernel.errors import PrismError
 from prismd.metering.tokens import estimate_messages
 from prismd.policy.access import check_ip, check_model
+from prismd.snapshot import Snapshot
 from prismd.wire.call import Call, DialectName, Op
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
@@ -58,18 +59,20 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),
         )
 
-        async def walk() -> None:
-            await send_reply(send, await serve(gateway, snap, call))
-
+        work = _walk(gateway, snap, call, send)
         if call.idempotency_key is not None and not call.request.is_stream:
-            await walk()  # to its end, for the next try of a client that leaves
+            await work  # to its end, for the next try of a client that leaves
         else:
-            await while_connected(receive, gateway.tasks, walk)
+            await while_connected(scope, work)
     except ClientLeft:
         return
     except PrismError:
         deps.tell_limits(gateway, caller.key, scope)
         raise
+
+
+async def _walk(gateway: Gateway, snap: Snapshot, call: Call, send: Send) -> None:
+    await send_reply(send, await serve(gateway, snap, call))
 
 
 class CountTokensReply(BaseModel):

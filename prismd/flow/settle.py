@@ -247,7 +247,7 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
         gateway.stores.traffic.write_soon(write)
     except Overloaded:
         log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
-    gateway.bus.publish("call", partial(call_event, record))
+    gateway.bus.publish_about("call", record, call_event)
 
 
 def call_event(record: CallRecord) -> dict[str, object]:

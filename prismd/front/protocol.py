@@ -7,13 +7,14 @@ What may follow a chunked body (trailers) is never part of the request that was 
 
 import asyncio
 import math
-from functools import partial
 from http import HTTPStatus
+from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from prismd.dialects.errors import error_body
+from prismd.front.exchange import Exchange
 from prismd.kernel.errors import HeadTooLarge, InvalidRequest, PrismError
 from prismd.kernel.ids import new_id
 
@@ -31,6 +32,7 @@ MIN_WRITTEN_BYTES = 48 * 1024
 class PrismHttpProtocol(HttpToolsProtocol):
     """The strictest of the Python parsers; what it refuses is answered like any other error."""
 
+    cycle: Exchange | None  # type: ignore[assignment]  # uvicorn does not say that it may be None
     _is_head_open = False
     _is_progress = False
     _idle_bytes = 0
@@ -49,6 +51,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
         self._stop_read_timer()
         self._stop_write_timer()
         super().connection_lost(exc)
+        if self.cycle is not None:
+            self.cycle.leave()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse a head, a chunk's extension or trailers that grow and grow."""
@@ -81,7 +85,40 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refusal = _too_large()
             raise self._refusal  # the parser stops, and answers through send_400_response
-        super().on_headers_complete()
+        self._complete_scope()
+        before = self.cycle
+        cycle = self.cycle = self._exchange()
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _complete_scope(self) -> None:
+        scope, url = self.scope, httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = self.parser.get_http_version()
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+
+    def _exchange(self) -> Exchange:
+        exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=[],
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        self.scope["exchange"] = exchange  # type: ignore[typeddict-unknown-key]  # an entry of ours
+        return exchange
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
@@ -96,7 +133,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on with the next request, once the rest of this one is here."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body and self._read_timer is None:
+        done = self.cycle
+        if done and done.response_complete and done.more_body and self._read_timer is None:
             self._read_timer = self.loop.call_later(LATE_BODY_S, self.transport.close)
 
     def pause_writing(self) -> None:
@@ -116,12 +154,9 @@ class PrismHttpProtocol(HttpToolsProtocol):
         else:
             self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self._await_reader, waiting)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
-        super()._start_asgi_task(cycle, partial(_serve, cycle, app))
-
     def send_400_response(self, msg: str) -> None:
         """Answer in the error shape, and close; where an answer has begun, only close."""
-        cycle: RequestResponseCycle | None = self.cycle  # uvicorn does not say that it may be None
+        cycle = self.cycle
         if cycle and cycle.response_started and not cycle.response_complete:
             self.transport.close()
             return
@@ -146,29 +181,6 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:
             self._write_timer.cancel()
-
-
-async def _serve(
-    cycle: RequestResponseCycle, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Run the app; an answer that it does not end (it has said why) ends with its connection."""
-
-    async def send_to_old(message: Message) -> None:
-        _delimit_by_close(cycle, message)
-        await send(message)
-
-    await app(scope, receive, send_to_old if scope["http_version"] == "1.0" else send)
-    if cycle.response_started and not cycle.response_complete:
-        cycle.disconnected = True
-        cycle.transport.close()
-
-
-def _delimit_by_close(cycle: RequestResponseCycle, message: Message) -> None:
-    """Have an answer written without chunks, which HTTP/1.0 does not know."""
-    if message["type"] == "http.response.body":
-        cycle.expected_content_length = len(message.get("body", b""))
-    elif all(name != b"content-length" for name, _ in message["headers"]):
-        cycle.chunked_encoding = False
 
 
 def _too_large() -> HeadTooLarge:

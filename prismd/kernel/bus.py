@@ -7,31 +7,30 @@ and is told how many (``Viewer.missed``). With no viewer, publishing costs one a
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
 
 RING_EVENTS = 10_000
 VIEWER_EVENTS = 1_000
 
-Body = dict[str, object] | Callable[[], dict[str, object]]
-"""What an event says, or how to find out: most events are seen by nobody."""
 
-
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False, eq=False):
     """One thing that happened. ``seq`` rises by one per event and is the SSE id."""
 
-    __slots__ = ("_body", "seq", "topic", "ts_s")
-
-    def __init__(self, seq: int, topic: str, ts_s: float, body: Body) -> None:
-        self.seq = seq
-        self.topic = topic
-        self.ts_s = ts_s
-        self._body = body
+    seq: int
+    topic: str
+    ts_s: float
+    about: object
+    tell: Callable[[object], dict[str, object]]
+    """Makes the body from ``about``, only when somebody looks: most events nobody sees."""
 
     @property
     def body(self) -> dict[str, object]:
         """JSON-ready fields; never prompt text, never a secret."""
-        if not isinstance(self._body, dict):
-            self._body = self._body()
-        return self._body
+        return self.tell(self.about)
 
 
 class Viewer:
@@ -87,10 +86,20 @@ class Bus:
         """Say whether anybody watches; producers may skip work that only viewers need."""
         return bool(self._viewers)
 
-    def publish(self, topic: str, body: Body) -> None:
+    def publish(self, topic: str, body: dict[str, object]) -> None:
         """Append an event to the ring and offer it to the viewers."""
+        self.publish_about(topic, body, dict)
+
+    def publish_about(self, topic: str, about: T, tell: Callable[[T], dict[str, object]]) -> None:
+        """Publish an event whose body ``tell`` makes of ``about`` for those who look at it."""
         self._seq += 1
-        event = Event(self._seq, topic, self._clock_s(), body)
+        event = Event(
+            self._seq,
+            topic,
+            self._clock_s(),
+            about,
+            cast("Callable[[object], dict[str, object]]", tell),  # given what it wants
+        )
         self._ring.append(event)
         for viewer in self._viewers:
             viewer.offer(event)

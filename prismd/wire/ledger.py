@@ -27,7 +27,7 @@ def spend_account(key_id: str) -> str:
     return f"key:{key_id}:spend"
 
 
-class Hold(msgspec.Struct, frozen=True, kw_only=True):
+class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Money that a running call may need, so that nobody else can spend it."""
 
     request_id: str

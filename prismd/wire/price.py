@@ -71,7 +71,7 @@ def amount_of(unit: Unit, quantity: int, rate: PicoUsd) -> PicoUsd:
     return PicoUsd(-(-quantity * rate // PER.get(unit, 1)))
 
 
-class PriceLine(msgspec.Struct, frozen=True):
+class PriceLine(msgspec.Struct, frozen=True, gc=False):
     """One line of a bill. Parts have lines of their own, and are not in the line of their whole."""
 
     unit: Unit
@@ -81,7 +81,7 @@ class PriceLine(msgspec.Struct, frozen=True):
     amount_pico_usd: PicoUsd
 
 
-class Bill(msgspec.Struct, frozen=True):
+class Bill(msgspec.Struct, frozen=True, gc=False):
     """What one call cost."""
 
     lines: tuple[PriceLine, ...]
@@ -94,7 +94,7 @@ class Bill(msgspec.Struct, frozen=True):
     """What was used and has no rate, so it is in no line."""
 
 
-class ModelFacts(msgspec.Struct, frozen=True):
+class ModelFacts(msgspec.Struct, frozen=True, gc=False):
     """What is known of a model from price data: nothing, its price, its context window."""
 
     price: Price | None = None

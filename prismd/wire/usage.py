@@ -21,7 +21,7 @@ class UsageSource(StrEnum):
     """We counted, after a restart, from the last checkpoint before a crash."""
 
 
-class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What must be known of a running call to charge it without the process that ran it."""
 
     owner: str | None
@@ -37,7 +37,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
 
 
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The outcome of one call: one row of ``usage``, one ``call`` event, the head of its trace."""
 
     request_id: str

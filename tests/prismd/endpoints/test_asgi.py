@@ -11,7 +11,13 @@ from prismd.endpoints import asgi
 from prismd.endpoints.asgi import read_body
 from prismd.kernel.errors import RequestTimeout
 
-SCOPE: dict[str, Any] = {"head": {}}
+
+class Unread:
+    def take_body(self) -> None:
+        return None
+
+
+SCOPE: dict[str, Any] = {"head": {}, "exchange": Unread()}
 
 
 def pieces(*bodies: bytes, pause_s: float = 0.0, ends: bool = True) -> Receive:
