@@ -90,7 +90,7 @@ class UsageBody(msgspec.Struct):
             usage.audio_output_tokens,
             usage.searches,
         )
-        return usage if all(0 <= count <= MAX_TOKENS for count in counts) else None
+        return usage if min(counts) >= 0 and max(counts) <= MAX_TOKENS else None
 
 
 class _Answer(msgspec.Struct):
@@ -129,7 +129,7 @@ def parse_chat(body: bytes) -> ChatRequest:
         raise InvalidRequest(msg, code="invalid_value", param="model")
     if not peek.messages:
         raise _missing("messages")
-    return ChatRequest(peek=peek, fields=fields, size_bytes=len(body))
+    return ChatRequest(peek, fields, len(body), peek.model, bool(peek.stream))
 
 
 def _missing(field: str) -> InvalidRequest:

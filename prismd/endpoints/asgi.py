@@ -30,6 +30,18 @@ class ClientLeft(Exception):
     """The client closed its connection; there is nobody to answer."""
 
 
+def take_body(scope: Scope, max_bytes: int) -> bytes | None:
+    """Return the whole body if all of it is here: no need to wait, nor to measure how long.
+
+    Raises:
+        TooLarge: over ``max_bytes``.
+    """
+    body: bytes | None = scope["exchange"].take_body()
+    if body is not None and len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body
+
+
 async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     """Read the whole body, counting the bytes that really arrive.
 
@@ -40,11 +52,6 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
     latest_s = clock.monotonic_s() + BODY_GRACE_S
     if int(scope["head"].get(b"content-length", 0)) > max_bytes:
         raise _too_large(max_bytes)
-    whole: bytes | None = scope["exchange"].take_body()
-    if whole is not None:
-        if len(whole) > max_bytes:
-            raise _too_large(max_bytes)
-        return whole
     parts: list[bytes] = []
     size = 0
     while True:

@@ -12,6 +12,7 @@ from prismd.endpoints.asgi import (
     read_body,
     send_reply,
     tags_of,
+    take_body,
     timeout_of,
     while_connected,
 )
@@ -44,8 +45,10 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
     try:
         check_ip(caller.key, caller.ip)
         headers = prism_headers(scope)
-        body = await read_body(scope, receive, snap.max_body_bytes)
-        caller = deps.caller_of(gateway, scope)  # the key may have been revoked meanwhile
+        body = take_body(scope, snap.max_body_bytes)
+        if body is None:
+            body = await read_body(scope, receive, snap.max_body_bytes)
+            caller = deps.caller_of(gateway, scope)  # the key may have been revoked meanwhile
         call = Call(
             id=scope["request_id"],
             op=Op.CHAT,

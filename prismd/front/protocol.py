@@ -34,6 +34,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     cycle: Exchange | None  # type: ignore[assignment]  # uvicorn does not say that it may be None
     _is_head_open = False
+    _head_bytes = 0
+    """Names and values of the head so far."""
     _is_progress = False
     _idle_bytes = 0
     """Bytes received since the last complete head, or the last piece of a body."""
@@ -70,19 +72,20 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         self._is_head_open = True
+        self._head_bytes = 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header of the head; a trailer would come after the checks, and is dropped."""
         if self._is_head_open:
+            self._head_bytes += len(name) + len(value)
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let a request in whose head is within its limits."""
         self._is_head_open, self._is_progress = False, True
         self._stop_read_timer()
-        size = sum(len(name) + len(value) for name, value in self.headers) + len(self.url)
-        if size > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+        if self._head_bytes + len(self.url) > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
             self._refusal = _too_large()
             raise self._refusal  # the parser stops, and answers through send_400_response
         self._complete_scope()

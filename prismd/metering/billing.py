@@ -5,19 +5,22 @@ tokens that are neither cached, nor written, nor audio) is billed at the whole's
 parts that have no rate of their own.
 """
 
+from collections.abc import Iterable, Sequence
+
 from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano
 from prismd.wire.common import Usage
 from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
 
-_COUNTED = tuple(
-    (whole, whole.value, tuple((part, part.value) for part in parts))
-    for whole in Unit
-    if whole not in {part for parts in PARTS.values() for part in parts}
-    for parts in (PARTS.get(whole, ()),)
-)
-"""Each whole with its parts, and the names of their counts."""
-_ALL_INPUT = (Unit.INPUT, *PARTS[Unit.INPUT])
-_ALL_OUTPUT = (Unit.OUTPUT, *PARTS[Unit.OUTPUT])
+
+def _named(units: Iterable[Unit]) -> tuple[tuple[Unit, str], ...]:
+    """Return units with the names of their counts in ``Usage``."""
+    return tuple((unit, unit.value) for unit in units)
+
+
+_INPUT_PARTS = _named(PARTS[Unit.INPUT])
+_OUTPUT_PARTS = _named(PARTS[Unit.OUTPUT])
+_DIVIDED = {Unit.INPUT, Unit.OUTPUT, *PARTS[Unit.INPUT], *PARTS[Unit.OUTPUT]}
+_UNDIVIDED = _named(unit for unit in Unit if unit not in _DIVIDED)
 
 
 def bill(price: Price, usage: Usage) -> Bill:
@@ -43,15 +46,11 @@ def upper_bound(price: Price, *, input_tokens: int, output_tokens: int) -> NanoU
 
     What is not counted in tokens (images, searches, seconds) is not in it; a fee per call is.
     """
-    reachable = [price.rates, *(tier.rates for tier in price.tiers if tier.above < input_tokens)]
-    exact = max(
-        [
-            input_tokens * _dearest(rates, _ALL_INPUT)
-            + output_tokens * _dearest(rates, _ALL_OUTPUT)
-            + rates.get(Unit.REQUEST, 0)
-            for rates in reachable
-        ]
-    )
+    exact = 0
+    for tier in price.dearest:
+        if tier.above < input_tokens or not tier.above:
+            amount = input_tokens * tier.input_pico_usd + output_tokens * tier.output_pico_usd
+            exact = max(exact, amount + tier.request_pico_usd)
     return ceil_to_nano(PicoUsd(exact))
 
 
@@ -65,23 +64,24 @@ def _rates_at(price: Price, input_tokens: int) -> Rates:
 
 def _quantities(rates: Rates, usage: Usage) -> list[tuple[Unit, int]]:
     """Return what was used, without zeros; each token is in exactly one of the counts."""
-    found: list[tuple[Unit, int]] = []
-    for whole, name, parts in _COUNTED:
-        rest: int = getattr(usage, name)
-        if not rest:
-            continue
-        place = len(found)
-        for part, part_name in parts:
-            count = getattr(usage, part_name)
-            if count and part in rates:
-                count = min(count, rest)
-                rest -= count
-                if count:
-                    found.append((part, count))
-        if rest:
-            found.insert(place, (whole, rest))
+    found = _split(rates, usage, Unit.INPUT, usage.input_tokens, _INPUT_PARTS)
+    found += _split(rates, usage, Unit.OUTPUT, usage.output_tokens, _OUTPUT_PARTS)
+    for unit, name in _UNDIVIDED:
+        if count := getattr(usage, name):
+            found.append((unit, count))
     return found
 
 
-def _dearest(rates: Rates, units: tuple[Unit, ...]) -> int:
-    return max([rates.get(unit, 0) for unit in units])
+def _split(
+    rates: Rates, usage: Usage, whole: Unit, count: int, parts: Sequence[tuple[Unit, str]]
+) -> list[tuple[Unit, int]]:
+    """Return a whole, less its parts that have rates of their own, and these."""
+    found: list[tuple[Unit, int]] = []
+    if not count:
+        return found
+    for part, name in parts:
+        if (used := getattr(usage, name)) and part in rates and count:
+            used = min(used, count)
+            count -= used
+            found.append((part, used))
+    return [(whole, count), *found] if count else found

@@ -71,8 +71,9 @@ def _estimate_message(raw: msgspec.Raw) -> int:
         message = _decode_message(raw)
     except (msgspec.DecodeError, RecursionError):
         return estimate_chars(len(bytes(raw)))
-    tokens = estimate_text(message.name or "")
-    tokens += estimate_chars(len(bytes(message.tool_calls)))
+    tokens = estimate_text(message.name) if message.name else 0
+    if calls := bytes(message.tool_calls):
+        tokens += estimate_chars(len(calls))
     if isinstance(message.content, str):
         return tokens + estimate_text(message.content)
     for part in message.content or ():

@@ -50,16 +50,10 @@ class ChatRequest(msgspec.Struct, frozen=True):
     fields: dict[str, msgspec.Raw]
     """Top-level name → the client's bytes; of a name given twice the last, as in ``peek``."""
     size_bytes: int
-
-    @property
-    def model(self) -> str:
-        """The model as the client named it."""
-        return self.peek.model
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the client wants server-sent events."""
-        return bool(self.peek.stream)
+    model: str
+    """The model as the client named it."""
+    is_stream: bool
+    """Whether the client wants server-sent events."""
 
     @property
     def wants_usage(self) -> bool:

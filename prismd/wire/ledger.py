@@ -46,4 +46,4 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def is_prepaid(self) -> bool:
         """Whether the money is a key's credits."""
-        return self.account == credit_account(self.key_id)
+        return self.account.endswith(":credit")

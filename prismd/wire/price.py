@@ -5,6 +5,8 @@ Prices are stored with open calls and overrides: ``Price`` is the same after ``m
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -56,7 +58,7 @@ class Tier(msgspec.Struct, frozen=True):
     rates: Rates
 
 
-class Price(msgspec.Struct, frozen=True):
+class Price(msgspec.Struct, frozen=True, dict=True):
     """A model's rates; above a threshold of input tokens the whole call is billed at the tier's."""
 
     rates: Rates
@@ -65,10 +67,37 @@ class Price(msgspec.Struct, frozen=True):
     tiers: tuple[Tier, ...] = ()
     """Ascending."""
 
+    @cached_property
+    def dearest(self) -> tuple["Dearest", ...]:
+        """What tokens cost at most, without a tier and in each; found once per price."""
+        bounds = [_dearest(0, self.rates)]
+        bounds += [_dearest(tier.above, tier.rates) for tier in self.tiers]
+        return tuple(bounds)
+
+
+class Dearest(NamedTuple):
+    """The highest rates that a call with more input tokens than ``above`` can be billed at."""
+
+    above: int
+    input_pico_usd: PicoUsd
+    output_pico_usd: PicoUsd
+    request_pico_usd: PicoUsd
+
+
+def _dearest(above: int, rates: Rates) -> Dearest:
+    none = PicoUsd(0)
+    highest = {
+        whole: max(rates.get(unit, none) for unit in (whole, *parts))
+        for whole, parts in PARTS.items()
+    }
+    request = rates.get(Unit.REQUEST, none)
+    return Dearest(above, highest[Unit.INPUT], highest[Unit.OUTPUT], request)
+
 
 def amount_of(unit: Unit, quantity: int, rate: PicoUsd) -> PicoUsd:
     """Return what a quantity costs; a part of a pico-dollar is rounded up."""
-    return PicoUsd(-(-quantity * rate // PER.get(unit, 1)))
+    exact = quantity * rate
+    return PicoUsd(-(-exact // PER[unit]) if unit in PER else exact)
 
 
 class PriceLine(msgspec.Struct, frozen=True, gc=False):
