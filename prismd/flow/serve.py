@@ -6,9 +6,10 @@ does with a call, read this function from top to bottom.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache, partial
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from prismd.dialects.errors import error_body
 from prismd.flow.attempt import Begun, Whole, attempt
