@@ -35,6 +35,7 @@ from prismd.store.faults import (
     means_full,
     means_locked,
 )
+from prismd.store.lingering import Lingering
 
 MAX_BATCH = 256
 """Units of work in one transaction."""
@@ -144,8 +145,7 @@ class Writer:
         self._tx = SqliteTx(connection)
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
-        self._lingering: dict[str, tuple[float, _Job[object]]] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._lingering = Lingering[_Job[object]](self._queue.put, most=MAX_BATCH)
         self._is_closed = False
         self._failure: str | None = None
         self._copied_changes = connection.total_changes
@@ -190,7 +190,7 @@ class Writer:
         """Finish what is queued, empty the log into the database, close the connection."""
         if not self._is_closed:
             self._is_closed = True
-            self._call_in()
+            self._lingering.call_in()
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -209,36 +209,13 @@ class Writer:
     def _enqueue(self, job: _Job[object]) -> None:
         work = job.work
         if not isinstance(work, Entry):
-            self._call_in()
+            self._lingering.call_in()
         elif work.lingers:
-            if work.name in self._lingering or len(self._lingering) >= MAX_BATCH:
-                self._call_in()
-            self._lingering[work.name] = (clock.monotonic_s() + work.linger_s, job)
-            if self._timer is None:
-                self._timer = self._loop.call_later(work.linger_s, self._call_in_due)
+            self._lingering.add(work, job)
             return
-        elif not work.may_overtake:
-            self._call_in()
-        elif (before := self._lingering.pop(work.name, None)) is not None:
-            self._queue.put(before[1])
+        else:
+            self._lingering.call_in_for(work)
         self._queue.put(job)
-
-    def _call_in(self) -> None:
-        """Queue what lingers, in its order."""
-        for _, job in self._lingering.values():
-            self._queue.put(job)
-        self._lingering.clear()
-
-    def _call_in_due(self) -> None:
-        self._timer = None
-        now_s = clock.monotonic_s()
-        while self._lingering:
-            name, (due_s, job) = next(iter(self._lingering.items()))
-            if due_s > now_s:
-                self._timer = self._loop.call_later(due_s - now_s, self._call_in_due)
-                return
-            del self._lingering[name]
-            self._queue.put(job)
 
     def _run(self) -> None:
         is_open = True
