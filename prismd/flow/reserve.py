@@ -19,8 +19,7 @@ from prismd.metering.tokens import estimate_chars, estimate_messages
 from prismd.policy.ratelimit import TokenSlot
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
-from prismd.store import ledger
-from prismd.store.db import Tx
+from prismd.store.booking import HoldEntry
 from prismd.store.faults import StorageFull
 from prismd.store.ledger import LedgerMismatch
 from prismd.wire.call import Call
@@ -208,9 +207,6 @@ def _open_call(call: Call, attempt: Attempt, price: Price | None, size: _Size | 
 
 
 def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> asyncio.Future[None]:
-    def write(tx: Tx) -> None:
-        ledger.hold(tx, hold, call)
-
     def tell(written: asyncio.Future[None]) -> None:
         if written.cancelled() or (error := written.exception()) is None:
             return
@@ -221,6 +217,6 @@ def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> asyncio.Future[None]
         elif not isinstance(error, PrismError):
             log.error("the hold of %s cannot be written", hold.request_id, exc_info=error)
 
-    written = gateway.stores.state.write(write)
+    written = gateway.stores.state.write(HoldEntry(hold, call))
     written.add_done_callback(tell)
     return written

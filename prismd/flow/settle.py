@@ -28,7 +28,8 @@ from prismd.policy.permit import Admission
 from prismd.policy.reserve import BudgetAlert
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
-from prismd.store import ledger, requests
+from prismd.store import requests
+from prismd.store.booking import SettleEntry
 from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
@@ -124,14 +125,6 @@ def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
     """Queue a settlement; what is in memory follows when it is durable, whoever waits for it."""
     record, hold = unsettled.record, unsettled.hold
 
-    def write(tx: Tx) -> None:
-        if record.provider is None:
-            ledger.release(tx, hold)
-        else:
-            ledger.settle(tx, record, hold)
-        if unsettled.keep is not None:
-            unsettled.keep(tx)
-
     def follow(written: asyncio.Future[None]) -> None:
         if written.cancelled() or written.exception() is not None:
             gateway.unsettled.append(unsettled)
@@ -143,7 +136,7 @@ def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
         ):
             gateway.recorder.overruns += 1
 
-    written = gateway.stores.state.write(write)
+    written = gateway.stores.state.write(SettleEntry(record, hold, unsettled.keep))
     written.add_done_callback(follow)
     return written
 
@@ -240,11 +233,9 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
-    def write(tx: Tx) -> None:
-        requests.insert(tx, requests.StoredTrace(record, trace.stages, trace.attempts))
-
+    stored = requests.StoredTrace(record, trace.stages, trace.attempts)
     try:
-        gateway.stores.traffic.write_soon(write)
+        gateway.stores.traffic.write_soon(requests.TraceEntry(stored))
     except Overloaded:
         log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
     gateway.bus.publish_about("call", record, call_event)

@@ -4,11 +4,11 @@ A window's row is made by the first call in it. It stays when the budget is dele
 rows name the windows that they were charged to.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
-from prismd.store.db import Database, Tx
+from prismd.store.db import Database, Tx, Values
 from prismd.wire.budget import Budget, WindowRef, WindowSums
 from prismd.wire.ledger import Hold
 
@@ -43,6 +43,18 @@ UPDATE budget_windows SET
 WHERE budget_id = :budget_id AND starts_at_s = :starts_at_s
 """
 
+_BEGIN_MANY = """
+INSERT INTO budget_windows (budget_id, starts_at_s) VALUES (?, ?) ON CONFLICT DO NOTHING
+"""
+
+# Several calls at once. The holds must fit in beside each other before anything is given back.
+_MOVE = """
+UPDATE budget_windows SET
+    held_nano_usd = held_nano_usd + ?, spent_nano_usd = spent_nano_usd + ?
+WHERE budget_id = ? AND starts_at_s = ?
+    AND (? IS NULL OR spent_nano_usd - forgiven_nano_usd + held_nano_usd + ? <= ?)
+"""
+
 _LOAD_WINDOWS = """
 SELECT budget_windows.* FROM budget_windows JOIN budgets ON budgets.id = budget_id
 WHERE starts_at_s >= :since_s OR starts_at_s = 0
@@ -55,6 +67,36 @@ class _StoredWindow(msgspec.Struct):
     spent_nano_usd: int
     held_nano_usd: int
     forgiven_nano_usd: int
+
+
+class WindowMove:
+    """What several calls do to one window."""
+
+    __slots__ = ("_held", "_limit", "_overrun", "_spent", "_taken", "window")
+
+    def __init__(self, window: WindowRef) -> None:
+        self.window = window
+        self._limit: int | None = None
+        self._taken = self._held = self._spent = self._overrun = 0
+
+    def take(self, amount: int, limit: int | None) -> None:
+        """Hold an amount, under a limit unless the budget is a soft one."""
+        self._taken += amount
+        self._held += amount
+        if limit is not None:
+            self._limit = limit if self._limit is None else min(limit, self._limit)
+
+    def close(self, held: int, spent: int) -> None:
+        """Give back what was held, and count what was spent."""
+        self._held -= held
+        self._spent += spent
+        self._overrun += max(0, spent - held)
+
+    @property
+    def values(self) -> Values:
+        """Return the parameters of the statement that does it."""
+        needed = self._taken + self._overrun
+        return (self._held, self._spent, *self.window, self._limit, needed, self._limit)
 
 
 def put(tx: Tx, budget: Budget) -> None:
@@ -112,6 +154,12 @@ def close_windows(tx: Tx, windows: Sequence[WindowRef], *, held: int, spent: int
     for window in windows:
         tx.execute(_BEGIN, window._asdict())
         tx.execute(_CLOSE, {**window._asdict(), "held": held, "spent": spent})
+
+
+def move_windows(tx: Tx, moves: Collection[WindowMove]) -> bool:
+    """Do what calls do to windows; False if one would be held above a limit."""
+    tx.execute_many(_BEGIN_MANY, [move.window for move in moves])
+    return tx.execute_many(_MOVE, [move.values for move in moves]) == len(moves)
 
 
 async def load(db: Database) -> list[Budget]:

@@ -1,16 +1,21 @@
 """The port to a database: reads on their own connections, writes as closures on the one writer.
 
-SQL is literal text with named parameters. A closure given to ``write`` runs in a transaction on the
-writer's thread: it must touch nothing but its ``Tx`` and what it has captured.
+SQL is literal text with named parameters, or numbered ones where many rows are written. A closure
+given to ``write`` runs in a transaction on the writer's thread: it must touch nothing but its
+``Tx`` and what it has captured. The rows that every call writes are ``Entry`` objects instead,
+which the writer can do together.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, Protocol, TypeVar
 
 T = TypeVar("T")
 
 Value = str | int | float | bytes | None
 Params = Mapping[str, Value]
+Values = tuple[Value, ...]
+"""The parameters of one row, by their place in the statement."""
 Row = Mapping[str, Value]
 """One row, by column name."""
 
@@ -22,9 +27,54 @@ class Tx(Protocol):
         """Run one statement; return how many rows it changed."""
         ...
 
+    def execute_many(self, sql: str, rows: Sequence[Values]) -> int:
+        """Run one statement per row of values; return how many rows were changed in all."""
+        ...
+
     def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query."""
         ...
+
+
+class Entry(ABC):
+    """A closure that can be written together with others of its kind, which costs far less.
+
+    One that lingers is kept back for a moment, because what follows it under its name may make it
+    needless. Nothing but entries that say so overtakes it.
+    """
+
+    __slots__ = ()
+
+    linger_s: ClassVar[float] = 0.0
+    """How long an entry that lingers waits at most."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is about: entries of one name are written in their order, without a gap."""
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it need not be written at once."""
+        return False
+
+    @property
+    def may_overtake(self) -> bool:
+        """Whether it may be written before the lingering entries of other names."""
+        return True
+
+    @abstractmethod
+    def __call__(self, tx: Tx) -> None:
+        """Write it alone."""
+
+    @staticmethod
+    @abstractmethod
+    def together(tx: Tx, entries: Sequence["Entry"]) -> None:
+        """Write entries that share this function, as if one by one in their order.
+
+        Raises:
+            Exception: that is not possible; what it wrote is undone, and each is written alone.
+        """
 
 
 class Source(Protocol):

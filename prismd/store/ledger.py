@@ -6,7 +6,7 @@ call is charged at most once; prepaid money that is gone or held was there, or i
 overrun. ``store/verify.py`` recomputes all of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -14,7 +14,7 @@ from prismd.kernel.money import NanoUsd
 from prismd.store import usage
 from prismd.store.budgets import close_windows, hold_windows
 from prismd.store.checksum import checksum
-from prismd.store.db import Database, Row, Tx, Value
+from prismd.store.db import Database, Row, Tx, Values
 from prismd.wire.budget import WindowRef
 from prismd.wire.ledger import GRANTS, USAGE, Hold, credit_account, spend_account
 from prismd.wire.usage import CallRecord, OpenCall
@@ -22,17 +22,13 @@ from prismd.wire.usage import CallRecord, OpenCall
 _POST = """
 INSERT INTO postings (
     ts_ms, kind, from_account, to_account, amount_nano_usd, request_id, note, checksum
-) VALUES (
-    :ts_ms, :kind, :from_account, :to_account, :amount_nano_usd, :request_id, :note, :checksum
-)
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 _HOLD = """
 INSERT INTO holds (
     request_id, account, amount_nano_usd, budgets, body, created_at_ms, expires_at_ms
-) VALUES (
-    :request_id, :account, :amount_nano_usd, :budgets, :body, :created_at_ms, :expires_at_ms
-)
+) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 # A prepaid account gives no more than it has; what the owner in memory decided is decided again.
@@ -50,6 +46,17 @@ UPDATE accounts SET
 WHERE id = :account
 """
 
+# Several calls at once. The holds must fit in beside each other before anything is given back.
+_MOVE = """
+UPDATE accounts SET
+    posted_nano_usd = posted_nano_usd - ?,
+    held_nano_usd = held_nano_usd + ?,
+    overrun_nano_usd = overrun_nano_usd + CASE WHEN kind = 'credit' THEN ? ELSE 0 END
+WHERE id = ? AND (kind <> 'credit' OR ? IS NULL OR posted_nano_usd - held_nano_usd >= ?)
+"""
+
+_DELETE_HOLD = "DELETE FROM holds WHERE request_id = ?"
+
 _ADD = "UPDATE accounts SET posted_nano_usd = posted_nano_usd + :amount WHERE id = :account"
 
 _decode_windows = msgspec.json.Decoder(tuple[WindowRef, ...]).decode
@@ -58,6 +65,36 @@ _decode_call = msgspec.json.Decoder(OpenCall).decode
 
 class LedgerMismatch(Exception):
     """The database does not have the money that was held in memory; nothing was written."""
+
+
+class AccountMove:
+    """What several calls do to one account."""
+
+    __slots__ = ("_account", "_cost", "_held", "_is_taken", "_overrun", "_taken")
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._is_taken = False
+        self._taken = self._held = self._cost = self._overrun = 0
+
+    def take(self, amount: int) -> None:
+        """Hold an amount."""
+        self._is_taken = True
+        self._taken += amount
+        self._held += amount
+
+    def close(self, held: int, cost: int) -> None:
+        """Give back what was held, and charge a cost."""
+        self._held -= held
+        self._cost += cost
+        self._overrun += max(0, cost - held)
+
+    @property
+    def values(self) -> Values:
+        """Return the parameters of the statement that does it."""
+        # An overrun between two holds takes from what the second one finds.
+        needed = self._taken + self._overrun if self._is_taken else None
+        return (self._cost, self._held, self._overrun, self._account, needed, needed)
 
 
 class OrphanHold(msgspec.Struct, frozen=True):
@@ -89,12 +126,13 @@ def grant(
 ) -> NanoUsd:
     """Add prepaid credits to a key; return its balance then."""
     account = credit_account(key_id)
-    _transfer(tx, "grant", GRANTS, account, amount, at_s=at_s, request_id=request_id, note=note)
+    row = _posting("grant", GRANTS, account, amount, at_s=at_s, request_id=request_id, note=note)
+    tx.execute_many(_POST, [row])
     tx.execute(_ADD, {"account": account, "amount": amount})
     tx.execute(_ADD, {"account": GRANTS, "amount": -amount})
-    row = tx.row("SELECT posted_nano_usd FROM accounts WHERE id = :id", {"id": account})
-    assert row is not None  # noqa: S101  # a posting to it has just been made
-    return NanoUsd(int(row["posted_nano_usd"] or 0))
+    found = tx.row("SELECT posted_nano_usd FROM accounts WHERE id = :id", {"id": account})
+    assert found is not None  # noqa: S101  # a posting to it has just been made
+    return NanoUsd(int(found["posted_nano_usd"] or 0))
 
 
 def hold(tx: Tx, held: Hold, call: OpenCall) -> None:
@@ -109,18 +147,24 @@ def hold(tx: Tx, held: Hold, call: OpenCall) -> None:
     if (refused := hold_windows(tx, held)) is not None:
         msg = f"budget {refused} does not have the {held.amount_nano_usd} nano-dollars to hold"
         raise LedgerMismatch(msg)
-    tx.execute(
-        _HOLD,
-        {
-            "request_id": held.request_id,
-            "account": held.account,
-            "amount_nano_usd": held.amount_nano_usd,
-            "budgets": _text(held.windows),
-            "body": _text(call),
-            "created_at_ms": int(held.created_at_s * 1000),
-            "expires_at_ms": int(held.expires_at_s * 1000),
-        },
-    )
+    insert_holds(tx, [(held, call)])
+
+
+def insert_holds(tx: Tx, holds: Iterable[tuple[Hold, OpenCall]]) -> None:
+    """Add the rows of holds; the money is moved elsewhere."""
+    rows = [
+        (
+            held.request_id,
+            held.account,
+            held.amount_nano_usd,
+            _text(held.windows),
+            _text(call),
+            int(held.created_at_s * 1000),
+            int(held.expires_at_s * 1000),
+        )
+        for held, call in holds
+    ]
+    tx.execute_many(_HOLD, rows)
 
 
 def settle(tx: Tx, record: CallRecord, held: Hold) -> bool:
@@ -136,17 +180,41 @@ def settle(tx: Tx, record: CallRecord, held: Hold) -> bool:
     tx.execute(_CHARGE, {"account": held.account, "cost": cost, "held": amount})
     close_windows(tx, held.windows, held=amount, spent=cost)
     if cost:
+        add_usage(tx, cost)
+        post_charges(tx, [(record, held)])
+    return True
+
+
+def move_accounts(tx: Tx, moves: Collection[AccountMove]) -> bool:
+    """Do what calls do to accounts; False if one does not have the money, or is not there."""
+    return tx.execute_many(_MOVE, [move.values for move in moves]) == len(moves)
+
+
+def delete_holds(tx: Tx, request_ids: Iterable[str]) -> int:
+    """Delete the rows of holds; return how many there were."""
+    return tx.execute_many(_DELETE_HOLD, [(request_id,) for request_id in request_ids])
+
+
+def add_usage(tx: Tx, cost: int) -> None:
+    """Add to the account that calls are paid to."""
+    if cost:
         tx.execute(_ADD, {"account": USAGE, "amount": cost})
-        _transfer(
-            tx,
+
+
+def post_charges(tx: Tx, calls: Iterable[tuple[CallRecord, Hold]]) -> None:
+    """Add the postings of calls that cost something; balances are moved elsewhere."""
+    rows = [
+        _posting(
             "charge",
             held.account,
             USAGE,
-            NanoUsd(cost),
+            record.cost_nano_usd or 0,
             at_s=record.ts_s,
             request_id=record.request_id,
         )
-    return True
+        for record, held in calls
+    ]
+    tx.execute_many(_POST, rows)
 
 
 def release(tx: Tx, held: Hold) -> None:
@@ -233,27 +301,18 @@ def _close(tx: Tx, request_id: str) -> bool:
     return tx.execute("DELETE FROM holds WHERE request_id = :id", {"id": request_id}) == 1
 
 
-def _transfer(
-    tx: Tx,
+def _posting(
     kind: str,
     source: str,
     target: str,
-    amount: NanoUsd,
+    amount: int,
     *,
     at_s: float,
-    request_id: str | None = None,
+    request_id: str | None,
     note: str | None = None,
-) -> None:
-    row: dict[str, Value] = {
-        "ts_ms": int(at_s * 1000),
-        "kind": kind,
-        "from_account": source,
-        "to_account": target,
-        "amount_nano_usd": amount,
-        "request_id": request_id,
-        "note": note,
-    }
-    tx.execute(_POST, row | {"checksum": checksum(row.values())})
+) -> Values:
+    row = (int(at_s * 1000), kind, source, target, amount, request_id, note)
+    return (*row, checksum(row))
 
 
 def _text(value: object) -> str:

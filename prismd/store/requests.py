@@ -1,9 +1,14 @@
 """The ``requests`` table of the traffic database: decision traces. May be deleted at any time."""
 
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
 import msgspec
 
 from prismd.kernel import jsonio
-from prismd.store.db import Database, Tx
+from prismd.kernel.errors import Overloaded
+from prismd.store.db import Database, Entry, Tx
 from prismd.wire.usage import CallRecord
 
 
@@ -15,24 +20,61 @@ class StoredTrace(msgspec.Struct):
     attempts: list[dict[str, object]]
 
 
+_INSERT = """
+INSERT INTO requests (id, ts_ms, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING
+"""
+
 _decode = msgspec.json.Decoder(StoredTrace).decode
 
 
 def insert(tx: Tx, trace: StoredTrace) -> None:
     """Add the trace of a call."""
-    tx.execute(
-        "INSERT INTO requests (id, ts_ms, body) VALUES (:id, :ts_ms, :body)"
-        " ON CONFLICT (id) DO NOTHING",
-        {
-            "id": trace.call.request_id,
-            "ts_ms": int(trace.call.ts_s * 1000),
-            "body": jsonio.encode(trace).decode(),
-        },
-    )
+    _insert_all(tx, [trace])
+
+
+def _insert_all(tx: Tx, traces: Iterable[StoredTrace]) -> None:
+    rows = [
+        (trace.call.request_id, int(trace.call.ts_s * 1000), jsonio.encode(trace).decode())
+        for trace in traces
+    ]
+    tx.execute_many(_INSERT, rows)
+
+
+class TraceEntry(Entry):
+    """Adds the trace of a call, some time later with many others."""
+
+    __slots__ = ("trace",)
+
+    linger_s: ClassVar[float] = 0.25
+    """Nobody waits for a trace: who asks for one calls it in. A crash may lose as many."""
+
+    def __init__(self, trace: StoredTrace) -> None:
+        self.trace = trace
+
+    @property
+    def name(self) -> str:
+        """Return the call's id."""
+        return self.trace.call.request_id
+
+    @property
+    def lingers(self) -> bool:
+        """Say that it does."""
+        return True
+
+    def __call__(self, tx: Tx) -> None:
+        """Add it."""
+        insert(tx, self.trace)
+
+    @staticmethod
+    def together(tx: Tx, entries: Sequence[Entry]) -> None:
+        """Add several."""
+        _insert_all(tx, [entry.trace for entry in entries if isinstance(entry, TraceEntry)])
 
 
 async def get(db: Database, request_id: str) -> StoredTrace | None:
-    """Return the trace of a call."""
+    """Return the trace of a call, also of one that has ended this moment."""
+    with contextlib.suppress(Overloaded):  # then what is written can still be read
+        await db.write(_call_in)
     row = await db.row("SELECT body FROM requests WHERE id = :id", {"id": request_id})
     return None if row is None else _decode(str(row["body"]))
 
@@ -40,3 +82,7 @@ async def get(db: Database, request_id: str) -> StoredTrace | None:
 def prune(tx: Tx, before_s: float) -> int:
     """Delete the traces of calls that ended before an epoch time; return how many."""
     return tx.execute("DELETE FROM requests WHERE ts_ms < :ms", {"ms": int(before_s * 1000)})
+
+
+def _call_in(_: Tx) -> None:
+    """Do nothing, after everything that was written before."""

@@ -7,7 +7,7 @@ import msgspec
 
 from prismd.kernel import clock, jsonio
 from prismd.store.checksum import checksum
-from prismd.store.db import Database, Row, Tx, Value
+from prismd.store.db import Database, Row, Tx, Value, Values
 from prismd.wire.usage import CallRecord
 
 _INSERT = """
@@ -17,11 +17,7 @@ INSERT INTO usage (
     output_tokens, reasoning_tokens, usage, cost_nano_usd, cost_pico_usd, price_source,
     price_lines, account, budgets, tags, latency_ms, first_byte_ms, attempts, checksum
 ) VALUES (
-    :request_id, :ts_ms, :key_id, :owner, :org_id, :op, :model, :provider, :upstream_model,
-    :status, :error_code, :is_stream, :is_complete, :usage_source, :input_tokens,
-    :cached_input_tokens, :output_tokens, :reasoning_tokens, :usage, :cost_nano_usd,
-    :cost_pico_usd, :price_source, :price_lines, :account, :budgets, :tags, :latency_ms,
-    :first_byte_ms, :attempts, :checksum
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 )
 ON CONFLICT (request_id) DO NOTHING
 """
@@ -120,39 +116,48 @@ class Filter:
 
 def insert(tx: Tx, record: CallRecord) -> bool:
     """Add the row of a call; return False if it was there before, and leave it as it is."""
+    return insert_all(tx, [record]) == 1
+
+
+def insert_all(tx: Tx, records: Sequence[CallRecord]) -> int:
+    """Add the rows of calls; return how many were not there before."""
+    return tx.execute_many(_INSERT, [_row(record) for record in records])
+
+
+def _row(record: CallRecord) -> Values:
     usage = record.usage
-    row: dict[str, Value] = {
-        "request_id": record.request_id,
-        "ts_ms": int(record.ts_s * 1000),
-        "key_id": record.key_id,
-        "owner": record.owner,
-        "org_id": record.org_id,
-        "op": record.op,
-        "model": record.model,
-        "provider": record.provider,
-        "upstream_model": record.upstream_model,
-        "status": record.status,
-        "error_code": record.error_code,
-        "is_stream": int(record.is_stream),
-        "is_complete": int(record.is_complete),
-        "usage_source": record.usage_source.value,
-        "input_tokens": usage.input_tokens,
-        "cached_input_tokens": usage.cached_input_tokens,
-        "output_tokens": usage.output_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "usage": jsonio.encode(usage).decode(),
-        "cost_nano_usd": record.cost_nano_usd,
-        "cost_pico_usd": None if record.cost_pico_usd is None else str(record.cost_pico_usd),
-        "price_source": record.price_source,
-        "price_lines": jsonio.encode(record.price_lines).decode(),
-        "account": record.account,
-        "budgets": jsonio.encode(record.windows).decode(),
-        "tags": jsonio.encode(record.tags).decode(),
-        "latency_ms": float(record.latency_ms),  # as it is read back: the checksum covers it
-        "first_byte_ms": None if record.first_byte_ms is None else float(record.first_byte_ms),
-        "attempts": record.attempts,
-    }
-    return tx.execute(_INSERT, row | {"checksum": checksum(row.values())}) == 1
+    row: list[Value] = [
+        record.request_id,
+        int(record.ts_s * 1000),
+        record.key_id,
+        record.owner,
+        record.org_id,
+        record.op,
+        record.model,
+        record.provider,
+        record.upstream_model,
+        record.status,
+        record.error_code,
+        int(record.is_stream),
+        int(record.is_complete),
+        record.usage_source.value,
+        usage.input_tokens,
+        usage.cached_input_tokens,
+        usage.output_tokens,
+        usage.reasoning_tokens,
+        jsonio.encode(usage).decode(),
+        record.cost_nano_usd,
+        None if record.cost_pico_usd is None else str(record.cost_pico_usd),
+        record.price_source,
+        jsonio.encode(record.price_lines).decode() if record.price_lines else "[]",
+        record.account,
+        jsonio.encode(record.windows).decode() if record.windows else "[]",
+        jsonio.encode(record.tags).decode() if record.tags else "{}",
+        float(record.latency_ms),  # as it is read back: the checksum covers it
+        None if record.first_byte_ms is None else float(record.first_byte_ms),
+        record.attempts,
+    ]
+    return (*row, checksum(row))
 
 
 async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Row]:

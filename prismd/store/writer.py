@@ -1,8 +1,10 @@
 """The one writer of a SQLite file: a thread that takes whole units of work and commits in groups.
 
 Whatever waits when the thread is free shares one transaction (no timer: a lone write does not
-wait); each unit has a savepoint, so one that fails takes nobody with it. Results are told after the
-COMMIT.
+wait). Of the work, closures have a savepoint each, so one that fails takes nobody with it; entries
+that follow each other are written together in one, and one by one if that fails. An entry that
+lingers waits in the event loop until what follows it, or its time, calls it in. Results are told
+after the COMMIT.
 
 When the disk is full, the ballast is given up and the group is written again in its space; until
 the ballast can be taken back, ``is_full`` asks callers to begin nothing new.
@@ -15,15 +17,16 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded
 from prismd.store.ballast import LOOK_S, Ballast
-from prismd.store.db import Params, Row, Tx
+from prismd.store.db import Entry, Params, Row, Tx, Values
 from prismd.store.faults import (
     StorageFailed,
     StorageFull,
@@ -32,6 +35,7 @@ from prismd.store.faults import (
     means_full,
     means_locked,
 )
+from prismd.store.lingering import Lingering
 
 MAX_BATCH = 256
 """Units of work in one transaction."""
@@ -61,6 +65,10 @@ class SqliteTx:
         """Run one statement and return how many rows it changed."""
         return self._connection.execute(sql, params).rowcount
 
+    def execute_many(self, sql: str, rows: Sequence[Values]) -> int:
+        """Run one statement per row of values; return how many rows were changed in all."""
+        return self._connection.executemany(sql, rows).rowcount if rows else 0
+
     def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query."""
         found = self._connection.execute(sql, params).fetchall()
@@ -70,17 +78,22 @@ class SqliteTx:
 class _Job(Generic[T_co]):
     """One queued unit of work, and who waits for it."""
 
-    __slots__ = ("_error", "_future", "_result", "_work")
+    __slots__ = ("_error", "_future", "_result", "work")
 
     def __init__(self, work: Callable[[Tx], T_co], future: asyncio.Future[T_co] | None) -> None:
-        self._work = work
+        self.work = work
         self._future = future
         self._error: Exception | None = None
+        self._result: T_co | None = None
 
     def run(self, tx: Tx) -> None:
         """Do the work, perhaps once more; in the writer's thread."""
         self._error = None
-        self._result = self._work(tx)
+        self._result = self.work(tx)
+
+    def succeed(self) -> None:
+        """Note that the entry was written together with others."""
+        self._error = None
 
     def fail(self, error: Exception) -> None:
         """Note that nothing of the work was written."""
@@ -98,7 +111,15 @@ class _Job(Generic[T_co]):
         elif self._error is not None:
             self._future.set_exception(self._error)
         else:
-            self._future.set_result(self._result)
+            self._future.set_result(cast("T_co", self._result))
+
+
+_Together = Callable[[Tx, Sequence[Entry]], None]
+
+
+def _together(job: _Job[object]) -> _Together | None:
+    """Return what entries must share to be written together."""
+    return job.work.together if isinstance(job.work, Entry) else None
 
 
 class Writer:
@@ -124,6 +145,7 @@ class Writer:
         self._tx = SqliteTx(connection)
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Job[object] | None] = SimpleQueue()
+        self._lingering = Lingering[_Job[object]](self._queue.put, most=MAX_BATCH)
         self._is_closed = False
         self._failure: str | None = None
         self._copied_changes = connection.total_changes
@@ -152,7 +174,7 @@ class Writer:
         self._check_room()
         future: asyncio.Future[T] = self._loop.create_future()
         job: _Job[T] = _Job(work, future)
-        self._queue.put(job)
+        self._enqueue(job)
         return future
 
     def submit_unawaited(self, work: Callable[[Tx], object]) -> None:
@@ -162,12 +184,13 @@ class Writer:
             Overloaded: the queue is full, closed, or the storage has failed.
         """
         self._check_room()
-        self._queue.put(_Job(work, None))
+        self._enqueue(_Job(work, None))
 
     async def aclose(self) -> None:
         """Finish what is queued, empty the log into the database, close the connection."""
         if not self._is_closed:
             self._is_closed = True
+            self._lingering.call_in()
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
@@ -179,9 +202,20 @@ class Writer:
         if self._is_closed:
             msg = "The gateway is stopping. Try again in a moment."
             raise Overloaded(msg)
-        if self._queue.qsize() >= MAX_WAITING:
+        if self._queue.qsize() + len(self._lingering) >= MAX_WAITING:
             msg = f"More than {MAX_WAITING} writes are waiting for the disk. Try again in a moment."
             raise Overloaded(msg, retry_after_s=1)
+
+    def _enqueue(self, job: _Job[object]) -> None:
+        work = job.work
+        if not isinstance(work, Entry):
+            self._lingering.call_in()
+        elif work.lingers:
+            self._lingering.add(work, job)
+            return
+        else:
+            self._lingering.call_in_for(work)
+        self._queue.put(job)
 
     def _run(self) -> None:
         is_open = True
@@ -229,8 +263,8 @@ class Writer:
             return StorageFailed(self._name, self._failure)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._run_job(job)
+            for together, group in groupby(batch, _together):
+                self._run_group(together, list(group))
             self._connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  # every waiter of the batch hears of it
             return self._undo(error)
@@ -239,16 +273,30 @@ class Writer:
             self._is_log_copied = False
         return None
 
-    def _run_job(self, job: _Job[object]) -> None:
+    def _run_group(self, together: _Together | None, jobs: list[_Job[object]]) -> None:
+        if together is not None and len(jobs) > 1:
+            entries = [job.work for job in jobs if isinstance(job.work, Entry)]
+            if self._attempt(lambda tx: together(tx, entries)) is None:
+                for job in jobs:
+                    job.succeed()
+                return
+        for job in jobs:
+            if (error := self._attempt(job.run)) is not None:
+                job.fail(error)
+
+    def _attempt(self, work: Callable[[Tx], object]) -> Exception | None:
+        """Do some of a transaction; return why it was undone."""
+        refused: Exception | None = None
         self._connection.execute("SAVEPOINT job")
         try:
-            job.run(self._tx)
+            work(self._tx)
         except Exception as error:
             if not self._connection.in_transaction or means_full(error) or means_broken(error):
                 raise  # the whole transaction is gone, or must not be trusted
             self._connection.execute("ROLLBACK TO job")
-            job.fail(error)
+            refused = error
         self._connection.execute("RELEASE job")
+        return refused
 
     def _undo(self, error: Exception) -> Overloaded:
         """Roll the batch back; return what to tell its waiters. May end all writing."""

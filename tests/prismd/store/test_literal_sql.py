@@ -6,7 +6,15 @@ from pathlib import Path
 import prismd.store
 
 STORE = Path(prismd.store.__file__).parent
-RUNS_SQL = {"execute", "executemany", "executescript", "execute_fetchall", "row", "rows"}
+RUNS_SQL = {
+    "execute",
+    "execute_many",
+    "executemany",
+    "executescript",
+    "execute_fetchall",
+    "row",
+    "rows",
+}
 FORWARDS = {("writer.py", "sql"), ("readers.py", "sql"), ("sqlite.py", "sql")}
 """The port itself: it passes on what a table module gave it."""
 FROM_SHIPPED_FILES = {("migrate.py", "statement")}
