@@ -11,6 +11,7 @@ arrives in one piece wakes its caller exactly once.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import httptools
 
@@ -110,8 +111,10 @@ class Answer:
                 await self._wait()
 
     async def aclose(self) -> None:
-        """Cut the connection if the answer has not come to its end."""
-        self.cut()
+        """Cut the connection if the answer has not come to its end; it is closed afterwards."""
+        if not self.is_complete:
+            self.cut()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     def cut(self) -> None:
         """Give up an answer that is not complete: its socket is closed, never used again."""
@@ -276,8 +279,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; called by the loop."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # TCP and TLS both are
-        self._transport = transport
+        # TCP and TLS give one in fact; uvloop's own classes do not inherit from it.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Parse; called by the loop."""

@@ -89,7 +89,7 @@ class SentResponse:
 
     async def aclose(self) -> None:
         """Cut the connection if the body was not read to its end."""
-        self._answer.cut()
+        await self._answer.aclose()
 
 
 class HttpUpstream:
@@ -168,7 +168,7 @@ class HttpUpstream:
         except OutboundError as error:
             raise _upstream_error(error, self._provider) from error
         if 300 <= answer.status < 400:  # noqa: PLR2004
-            answer.cut()
+            await answer.aclose()
             raise self._redirected(answer.status, answer.headers)
         return SentResponse(answer, provider=self._provider)
 
