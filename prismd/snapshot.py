@@ -217,8 +217,16 @@ def _provider(provider_id: str, section: ProviderConfig, outbound: Outbound) -> 
             credential=credential,
             headers=headers,
             timeout_s=UPSTREAM_TIMEOUT_S,
+            ca_file=section.ca_file,
+            skip_tls=section.skip_tls,
+            max_concurrent=section.max_concurrent,
+            conn_pool_size=section.conn_pool_size,
             outbound=outbound,
         )
+    except OSError as error:
+        reason = error.strerror or str(error)
+        msg = f"providers.{provider_id}.ca_file cannot be used: {reason}"
+        raise ConfigProblem((*path, "ca_file"), msg) from None
     except ValueError as error:  # the URL has been looked at: it is the credential
         msg = f"providers.{provider_id}.api_key refers to {section.api_key}: {error}"
         raise ConfigProblem((*path, "api_key"), msg) from None

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from prismd.config.secrets import READ_REFERENCE, SecretField, SecretRef, parse_if_reference
 from prismd.config.section import Section
 from prismd.config.unavailable import API_FORMATS
-from prismd.config.values import Duration, Name, Switch
+from prismd.config.values import Duration, Name, Switch, Whole
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -139,3 +139,15 @@ class ProviderConfig(Section):
 
     default_timeout: Duration | None = None
     """In place of server.default_request_timeout, for this provider."""
+
+    max_concurrent: Annotated[Whole, Field(ge=1, le=10_000)] = 1_000
+    """Calls to it at a time; the others wait for their turn, within their own time."""
+
+    conn_pool_size: Annotated[Whole, Field(ge=0, le=10_000)] = 100
+    """Idle connections that are kept for the next calls, 30 s at most."""
+
+    ca_file: Name | None = None
+    """PEM file of certificates that are trusted for it, in place of the system's."""
+
+    skip_tls: Switch = False
+    """Take any certificate. Whoever is on the way there can then read prompts and credential."""

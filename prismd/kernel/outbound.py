@@ -1,4 +1,6 @@
-"""HTTP to the outside: the one importer of httpx2, and one pool of connections.
+"""HTTP to the outside: the one importer of httpx2, for all that is not the hot path.
+
+Calls of clients go over ``pools``, our own connections (``kernel/http1``, ``kernel/pool``).
 
 It knows nothing of vendors or of the errors that a caller sees: what goes wrong is told in three
 neutral words (``OutboundTimeout``, ``OutboundRefused``, ``OutboundBroken``).
@@ -14,28 +16,18 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""The largest body that ``OutboundResponse.read`` gathers."""
+from prismd.kernel.http1 import MAX_BODY_BYTES
+from prismd.kernel.outbound_error import (
+    OutboundBroken,
+    OutboundError,
+    OutboundRefused,
+    OutboundTimeout,
+)
+from prismd.kernel.pool import Pools
 
 _MAX_CONNECTIONS = 1_000
 _MAX_IDLE_CONNECTIONS = 100
 _KEEP_IDLE_S = 30.0
-
-
-class OutboundError(Exception):
-    """No usable answer. The text names the cause and never holds a header or a URL."""
-
-
-class OutboundTimeout(OutboundError):
-    """The peer was silent for longer than allowed."""
-
-
-class OutboundRefused(OutboundError):
-    """No connection: name not found, port closed, certificate not trusted."""
-
-
-class OutboundBroken(OutboundError):
-    """The connection broke, or what came over it is not an answer that we take."""
 
 
 class OutboundResponse:
@@ -92,6 +84,8 @@ class Outbound:
     """A pool of HTTP/1.1 connections. Long-lived, safe for concurrent use in one event loop."""
 
     def __init__(self) -> None:
+        self.pools = Pools()
+        """The connections of the hot path."""
         self._client = httpx2.AsyncClient(
             trust_env=False,
             follow_redirects=False,
@@ -147,6 +141,7 @@ class Outbound:
 
     async def aclose(self) -> None:
         """Close all connections."""
+        self.pools.close()
         await self._client.aclose()
 
 

@@ -9,7 +9,8 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 
-from prismd.kernel.outbound import Outbound, OutboundError
+from prismd.kernel.outbound import Outbound
+from prismd.kernel.outbound_error import OutboundError
 from prismd.kernel.secret import KEY_PREFIX
 from prismd.providers.base import ProviderSpec
 from prismd.providers.registry import ALL

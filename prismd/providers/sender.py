@@ -4,21 +4,19 @@ Knows the vendor's table and nothing of what is in a body. The credential is bou
 the base URL: it is put on the request here, after everything else, and a redirect is an error.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.openai_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
-from prismd.kernel.outbound import (
-    Outbound,
-    OutboundError,
-    OutboundRefused,
-    OutboundResponse,
-    OutboundTimeout,
-)
+from prismd.kernel.http1 import Answer
+from prismd.kernel.outbound import Outbound
+from prismd.kernel.outbound_error import OutboundError, OutboundRefused, OutboundTimeout
+from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin
 from prismd.kernel.secret import Secret
 from prismd.providers.auth import auth_headers
 from prismd.providers.base import ProviderSpec
@@ -27,6 +25,11 @@ LIST_TIMEOUT_S = 5.0
 """How long a vendor may take to list its models."""
 
 _REDIRECTS = range(300, 400)
+_WITHOUT_BODY = frozenset({"GET", "HEAD"})
+_STATIC = {"user-agent": "prism", "accept-encoding": "identity", "connection": "keep-alive"}
+_PATH_SAFE = "/:@!$&'()*+,;=~%-._"
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 def resolve_base_url(spec: ProviderSpec, given: str | None) -> str:
@@ -50,36 +53,43 @@ def resolve_base_url(spec: ProviderSpec, given: str | None) -> str:
         msg = "base_url must not hold a user, a query or a fragment; give the key as api_key"
         raise ValueError(msg)
     path = parts.path.rstrip("/") or "/v1"
+    try:
+        _ascii_host(parts)
+    except ValueError:
+        msg = "base_url has a host or a port that cannot be"
+        raise ValueError(msg) from None
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 class SentResponse:
     """A vendor's answer over HTTP (the port ``UpstreamResponse``)."""
 
-    def __init__(self, response: OutboundResponse, *, provider: str) -> None:
-        self.status = response.status
-        self.headers = response.headers
-        self._response = response
+    __slots__ = ("_answer", "_provider", "headers", "status")
+
+    def __init__(self, answer: Answer, *, provider: str) -> None:
+        self.status = answer.status
+        self.headers: Mapping[str, str] = answer.headers
+        self._answer = answer
         self._provider = provider
 
     async def read(self) -> bytes:
-        """Read the whole body; raises UpstreamError."""
+        """Return the whole body, without a wait if it is here; raises UpstreamError."""
         try:
-            return await self._response.read()
+            return await self._answer.read()
         except OutboundError as error:
             raise _upstream_error(error, self._provider) from error
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Iterate over the body as it arrives; raises UpstreamError."""
         try:
-            async for chunk in self._response.chunks():
+            async for chunk in self._answer.chunks():
                 yield chunk
         except OutboundError as error:
             raise _upstream_error(error, self._provider) from error
 
     async def aclose(self) -> None:
-        """Give the connection back, or cut it if the body was not read to its end."""
-        await self._response.aclose()
+        """Cut the connection if the body was not read to its end."""
+        await self._answer.aclose()
 
 
 class HttpUpstream:
@@ -94,6 +104,10 @@ class HttpUpstream:
         credential: Secret | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
+        ca_file: str | None = None,
+        skip_tls: bool = False,
+        max_concurrent: int = MAX_CONNECTIONS,
+        conn_pool_size: int = MAX_IDLE,
         outbound: Outbound,
     ) -> None:
         """Prepare the calls.
@@ -105,10 +119,15 @@ class HttpUpstream:
             credential: None sends no credential.
             headers: Further headers for each call, from the config.
             timeout_s: From sending to the head, and again for a body that is read whole.
-            outbound: The shared connection pool; it is not closed here.
+            ca_file: PEM file of certificates to trust in place of the system's.
+            skip_tls: Take any certificate.
+            max_concurrent: How many connections, and with it calls, at a time; the others wait.
+            conn_pool_size: How many idle connections are kept.
+            outbound: All connections of the process; they are not closed here.
 
         Raises:
             ValueError: the base URL or the credential cannot be used.
+            OSError: ``ca_file`` cannot be used.
         """
         self.base_url = resolve_base_url(spec, base_url)
         self._provider = provider_id
@@ -116,10 +135,42 @@ class HttpUpstream:
         self._auth = auth_headers(spec.auth, credential)
         self._timeout_s = timeout_s
         self._outbound = outbound
+        parts = urlsplit(self.base_url)
+        is_tls = parts.scheme == "https"
+        self._path = quote(parts.path, safe=_PATH_SAFE)
+        self._host = _ascii_host(parts)
+        self._pool = outbound.pools.of(
+            Origin(
+                host=_ascii(parts.hostname or ""),
+                port=parts.port or (443 if is_tls else 80),
+                is_tls=is_tls,
+                ca_file=ca_file,
+                is_verified=not skip_tls,
+                max_connections=max_concurrent,
+                max_idle=conn_pool_size,
+            )
+        )
+        self._heads: dict[tuple[str, str], bytes] = {}
+        """Method and path → the head of such a call up to its own headers."""
+        self._own_names = frozenset(
+            {"accept", "content-type", *_STATIC, *dict(self._headers), *dict(self._auth)}
+        )
 
     async def send(self, call: HttpCall) -> SentResponse:
         """Send and wait for the head of the answer; raises UpstreamError, UpstreamTimeout."""
-        return await self._open(call, self._timeout_s)
+        try:
+            answer = await self._pool.send(
+                self._head(call),
+                call.body,
+                timeout_s=self._timeout_s,
+                is_head=call.method == "HEAD",
+            )
+        except OutboundError as error:
+            raise _upstream_error(error, self._provider) from error
+        if 300 <= answer.status < 400:  # noqa: PLR2004
+            await answer.aclose()
+            raise self._redirected(answer.status, answer.headers)
+        return SentResponse(answer, provider=self._provider)
 
     async def list_models(self) -> list[str]:
         """Ask the vendor for its model ids.
@@ -127,11 +178,26 @@ class HttpUpstream:
         Raises:
             UpstreamError: no answer, an error answer, or one that is no list of models.
         """
-        response = await self._open(HttpCall("GET", "/models", b""), LIST_TIMEOUT_S)
+        headers = {
+            "accept": "application/json",
+            **dict(self._headers),
+            **dict(self._auth),
+        }
         try:
-            body = await response.read()
-        finally:
-            await response.aclose()
+            response = await self._outbound.open(
+                "GET",
+                self.base_url + "/models",
+                headers=list(headers.items()),
+                timeout_s=LIST_TIMEOUT_S,
+            )
+            try:
+                body = await response.read()
+            finally:
+                await response.aclose()
+        except OutboundError as error:
+            raise _upstream_error(error, self._provider) from error
+        if response.status in _REDIRECTS:
+            raise self._redirected(response.status, response.headers)
         if response.status != HTTPStatus.OK:
             raise read_error(response.status, response.headers, body, provider=self._provider)
         ids = read_model_ids(body)
@@ -140,32 +206,38 @@ class HttpUpstream:
             raise UpstreamError(msg, provider=self._provider, code="invalid_upstream_response")
         return ids
 
-    async def _open(self, call: HttpCall, timeout_s: float) -> SentResponse:
+    def _head(self, call: HttpCall) -> bytes:
+        """Return the head of a request; raises OutboundRefused for what no head can carry."""
+        key = (call.method, call.path)
+        head = self._heads.get(key)
+        if head is None:
+            self._heads[key] = head = self._static_head(call, ())
+        if call.headers:
+            if any(name in self._own_names for name, _ in call.headers):
+                head = self._static_head(call, call.headers)
+            else:
+                head += _lines(call.headers)
+        if call.body or call.method not in _WITHOUT_BODY:
+            return b"%bcontent-length: %d\r\n\r\n" % (head, len(call.body))
+        return head + b"\r\n"
+
+    def _static_head(self, call: HttpCall, own: tuple[tuple[str, str], ...]) -> bytes:
+        """Later names replace earlier ones; the credential is the last."""
         headers = {
+            **_STATIC,
             "accept": "application/json, text/event-stream",
-            **({"content-type": "application/json"} if call.body else {}),
+            **({"content-type": "application/json"} if call.method not in _WITHOUT_BODY else {}),
             **dict(self._headers),
-            **dict(call.headers),
+            **dict(own),
             **dict(self._auth),
         }
-        try:
-            response = await self._outbound.open(
-                call.method,
-                self.base_url + call.path,
-                headers=list(headers.items()),
-                content=call.body or None,
-                timeout_s=timeout_s,
-            )
-        except OutboundError as error:
-            raise _upstream_error(error, self._provider) from error
-        if response.status in _REDIRECTS:
-            await response.aclose()
-            raise self._redirected(response)
-        return SentResponse(response, provider=self._provider)
+        path = self._path + quote(call.path, safe=_PATH_SAFE + "?")
+        head = f"{call.method} {path} HTTP/1.1\r\nhost: {self._host}\r\n".encode("ascii")
+        return head + _lines(tuple(headers.items()))
 
-    def _redirected(self, response: OutboundResponse) -> UpstreamError:
+    def _redirected(self, status: int, headers: Mapping[str, str]) -> UpstreamError:
         try:
-            where = urlsplit(response.headers.get("location", "")).hostname or "another path"
+            where = urlsplit(headers.get("location", "")).hostname or "another path"
         except ValueError:
             where = "what is no URL"
         msg = (
@@ -175,9 +247,28 @@ class HttpUpstream:
         return UpstreamError(
             msg,
             provider=self._provider,
-            upstream_status=response.status,
+            upstream_status=status,
             code="provider_redirected",
         )
+
+
+def _lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+    for name, value in headers:
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            msg = "the request cannot be sent: its URL or a header is not valid"
+            raise OutboundRefused(msg)
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1")
+
+
+def _ascii(host: str) -> str:
+    return host if host.isascii() else host.encode("idna").decode("ascii")
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    """Return what the Host header says."""
+    host = _ascii(parts.hostname or "")
+    host = f"[{host}]" if ":" in host else host
+    return host if parts.port is None else f"{host}:{parts.port}"
 
 
 def read_model_ids(body: bytes) -> list[str] | None:

@@ -37,6 +37,10 @@ def test_what_is_shown_holds_references_and_no_values() -> None:
             "headers": {"x-team": "***", "x-api-key": "file:/k"},
             "on_disconnect": "cancel",
             "default_timeout": None,
+            "max_concurrent": 1_000,
+            "conn_pool_size": 100,
+            "ca_file": None,
+            "skip_tls": False,
         }
     }
     assert view["admin"] == {"token": "env:TOKEN", "allow_remote": True}

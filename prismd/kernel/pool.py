@@ -1,0 +1,258 @@
+"""Connections to one origin (``Pool``), and all pools of the process (``Pools``).
+
+A pool lives as long as somebody holds it: a snapshot's provider, a call, or a connection that is
+still open. A reload that keeps an origin and its settings keeps the pool; one that no snapshot
+holds any more ends by itself when its last call is over and its idle connections have aged.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from prismd.kernel.http1 import Answer, Connection
+from prismd.kernel.outbound_error import OutboundBroken, OutboundRefused, OutboundTimeout
+
+log = logging.getLogger("prism.outbound")
+
+CONNECT_TIMEOUT_S = 10.0
+"""For the name, the TCP connection and the TLS handshake together."""
+MAX_CONNECTIONS = 1_000
+MAX_IDLE = 100
+_SWEEP_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where to connect and how; equal ones share a pool."""
+
+    host: str
+    """ASCII, without brackets."""
+    port: int
+    is_tls: bool
+    ca_file: str | None = None
+    """Trusted in place of the system's store."""
+    is_verified: bool = True
+    """Whether the certificate and its host name are looked at."""
+    max_connections: int = MAX_CONNECTIONS
+    max_idle: int = MAX_IDLE
+
+
+class Pool:
+    """The connections to one origin. For one event loop."""
+
+    def __init__(self, origin: Origin) -> None:
+        """Prepare; nothing is opened yet.
+
+        Raises:
+            OSError: the file with the private CA cannot be read or holds no certificate.
+        """
+        self._origin = origin
+        self._tls = _tls_context(origin) if origin.is_tls else None
+        self._connections: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._used = 0
+        """Connections that are open or being opened."""
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    async def send(
+        self, head: bytes, body: bytes, *, timeout_s: float, is_head: bool = False
+    ) -> Answer:
+        """Send a request and wait for the head of its answer.
+
+        A connection that had been kept and that ended before it brought any byte has lost the race
+        with the peer's own idle limit: the request is sent once more, on another one.
+
+        Args:
+            head: The request's head, complete.
+            body: The request's body.
+            timeout_s: From now to the head, with the wait for a connection; and again for a read.
+            is_head: Whether the method is HEAD.
+
+        Raises:
+            OutboundError: there is no answer.
+        """
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        connection = self._take_idle(began_s) or await self._acquire(timeout_s)
+        answer = connection.send(head, body, timeout_s=timeout_s, is_head=is_head)
+        try:
+            await answer.head()
+        except OutboundBroken:
+            if answer.has_begun or connection.calls == 1:
+                raise
+        else:
+            return answer
+        left_s = timeout_s - (loop.time() - began_s)
+        if len(self._connections) >= self._origin.max_connections and self._idle:
+            self._idle.pop(0).abort()
+        connection = await self._acquire(left_s)
+        answer = connection.send(head, body, timeout_s=left_s, is_head=is_head)
+        await answer.head()
+        return answer
+
+    def close(self) -> None:
+        """Close all connections at once."""
+        for connection in list(self._connections):
+            connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def _take_idle(self, now_s: float) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.is_closed:
+                continue
+            if connection.idle_until_s > now_s:
+                return connection
+            connection.abort()
+        return None
+
+    async def _acquire(self, within_s: float) -> Connection:
+        """Open a connection, or wait for one if there are as many as there may be."""
+        if self._used >= self._origin.max_connections:
+            given = await self._queue(within_s)
+            if given is not None:
+                return given
+        else:
+            self._used += 1
+        try:
+            return await self._connect(min(within_s, CONNECT_TIMEOUT_S))
+        except BaseException:
+            self._give_slot_back()
+            raise
+
+    async def _queue(self, within_s: float) -> Connection | None:
+        """Wait for a connection, or (None) for the right to open one."""
+        turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout(within_s):
+                given = await turn
+        except BaseException as error:
+            self._leave_queue(turn)
+            if isinstance(error, TimeoutError):
+                msg = f"all {self._origin.max_connections} connections were busy all the time"
+                raise OutboundTimeout(msg) from None
+            raise
+        if given is not None and given.is_closed:
+            return await self._queue(within_s)
+        return given
+
+    def _leave_queue(self, turn: asyncio.Future[Connection | None]) -> None:
+        """Pass on what was given in the moment in which its receiver left."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        if turn.done() and not turn.cancelled():
+            given = turn.result()
+            if given is None:
+                self._give_slot_back()
+            elif not given.is_closed:
+                self._freed(given)
+
+    async def _connect(self, within_s: float) -> Connection:
+        loop, origin = asyncio.get_running_loop(), self._origin
+        try:
+            async with asyncio.timeout(within_s):
+                transport, connection = await loop.create_connection(
+                    lambda: Connection(loop, on_free=self._freed, on_lost=self._lost),
+                    origin.host,
+                    origin.port,
+                    ssl=self._tls,
+                    server_hostname=origin.host if origin.is_tls else None,
+                )
+        except TimeoutError:
+            msg = f"no connection within {within_s:.3g} s"
+            raise OutboundTimeout(msg) from None
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+            msg = f"no connection ({reason or str(error) or 'refused'})"
+            raise OutboundRefused(msg) from None
+        self._connections.add(connection)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _freed(self, connection: Connection) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        if len(self._idle) >= self._origin.max_idle:
+            connection.abort()
+            return
+        self._idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = connection.loop.call_later(_SWEEP_S, self._sweep)
+
+    def _lost(self, connection: Connection) -> None:
+        if connection in self._connections:
+            self._connections.remove(connection)
+            if connection in self._idle:
+                self._idle.remove(connection)
+            self._give_slot_back()
+
+    def _give_slot_back(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._used -= 1
+
+    def _sweep(self) -> None:
+        """Close what has been idle for too long; the oldest are in front."""
+        self._sweeper = None
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        for connection in self._idle:
+            if connection.idle_until_s <= now_s:
+                connection.abort()
+        self._idle = [connection for connection in self._idle if not connection.is_closed]
+        if self._idle:
+            self._sweeper = loop.call_later(_SWEEP_S, self._sweep)
+
+
+class Pools:
+    """All pools of a process, one per origin and its settings."""
+
+    def __init__(self) -> None:
+        self._pools: WeakValueDictionary[Origin, Pool] = WeakValueDictionary()
+
+    def of(self, origin: Origin) -> Pool:
+        """Return the pool of an origin.
+
+        Raises:
+            OSError: the file with the private CA cannot be read or holds no certificate.
+        """
+        pool = self._pools.get(origin)
+        if pool is None:
+            self._pools[origin] = pool = Pool(origin)
+        return pool
+
+    def close(self) -> None:
+        """Close all connections."""
+        for pool in list(self._pools.values()):
+            pool.close()
+
+
+def _tls_context(origin: Origin) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=origin.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not origin.is_verified:
+        log.warning(
+            "certificates of %s:%d are NOT verified (skip_tls): whoever is on the way there can "
+            "read every prompt and the credential; give ca_file in its place",
+            origin.host,
+            origin.port,
+        )
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
