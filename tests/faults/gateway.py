@@ -1,5 +1,6 @@
 """A real daemon whose providers are the rows of the table: each does one thing wrong."""
 
+import contextlib
 import json
 import ssl
 import time
@@ -14,11 +15,14 @@ import httpx2
 from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon, wait_for
 from tests.e2e.test_failover import refusing_url
 from tests.e2e.test_tls import certificate
+from tests.faults import spoil
 from tests.faults.proxy import FaultProxy, fault_proxy
-from tests.faults.row import Row
-from tests.faults.table import DEADLINE_S, IDLE_S, ROWS
+from tests.faults.row import ANSWERED, Row, both
+from tests.faults.table import IDLE_S, ROWS
 from tests.scripted_vendor import STREAM_HEAD, ScriptedVendor, delta, event, plain, scripted_vendor
 
+FREE = "free"
+"""A provider that behaves, until a test gives it a fault."""
 CREDITS = 1_000
 MAX_TOKENS = 50
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
@@ -29,8 +33,10 @@ MESSAGE = {"role": "assistant", "content": "one two"}
 COMPLETION = {"choices": [{"message": MESSAGE, "finish_reason": "stop"}], "usage": USAGE}
 EVENTS = [delta("one"), delta(" two", "stop")]
 
+BEHAVES = both(FREE, "behaves", spoil.nothing, ANSWERED)
+
 CONFIG = """
-server: {{default_request_timeout: {deadline_s}s, stream_idle_timeout: {idle_ms}ms}}
+server: {{stream_idle_timeout: {idle_ms}ms}}
 providers:
 {providers}
   second: {{type: openai, base_url: "{second}", models: [plain, stream]}}
@@ -114,16 +120,18 @@ def faulty_gateway(folder: Path) -> Iterator[Gateway]:
         host, port = vendor.url.removeprefix("http://").removesuffix("/v1").split(":")
         proxy = stack.enter_context(fault_proxy((host, int(port))))
         config = CONFIG.format(
-            deadline_s=DEADLINE_S,
             idle_ms=round(IDLE_S * 1000),
-            providers="\n".join(_provider(proxy, row, tls) for row in ROWS),
+            providers="\n".join(_provider(proxy, row, tls) for row in (*ROWS, BEHAVES)),
             second=vendor.url,
         )
         daemon = start_daemon(folder, config)
         try:
+            at_rest = _sockets(daemon)
             yield Gateway(daemon, proxy, vendor)
             verdict = daemon.admin.post("/-/ledger/verify").json()
             assert verdict["is_sound"], verdict
+            daemon.admin.close()
+            wait_for(lambda: _sockets(daemon) <= at_rest, "no connection is left open")
         finally:
             code = stop_daemon(daemon)
         assert code == 0, daemon.log
@@ -131,9 +139,19 @@ def faulty_gateway(folder: Path) -> Iterator[Gateway]:
         assert '"level": "error"' not in daemon.log, daemon.log
 
 
+def _sockets(daemon: Daemon) -> int:
+    """Count the sockets that a daemon has open."""
+    count = 0
+    for one in Path(f"/proc/{daemon.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += str(one.readlink()).startswith("socket:")
+    return count
+
+
 def _provider(proxy: FaultProxy, row: Row, tls: ssl.SSLContext) -> str:
     where = proxy.listen(
         row.name, row.fault, is_asked=row.is_asked, tls=tls if row.has_certificate else None
     )
     url = row.url.format(proxy=where, nobody=refusing_url().removeprefix("http://"))
-    return f'  {row.name}: {{type: openai, base_url: "{url}", models: [plain, stream]}}'
+    more = f"models: [plain, stream], default_timeout: {row.deadline_s:g}s"
+    return f'  {row.name}: {{type: openai, base_url: "{url}", {more}}}'

@@ -31,6 +31,8 @@ class FaultProxy:
         """Requests that came."""
         self.connected: Counter[str] = Counter()
         """Connections that are open now."""
+        self.faults: dict[str, Fault] = {}
+        """By name; what is put here is in force for the next connection."""
         self._vendor = vendor
         self._loop = loop
         self._servers: list[asyncio.Server] = []
@@ -47,12 +49,13 @@ class FaultProxy:
 
         Without ``is_asked`` it speaks as soon as somebody connects, of an empty answer.
         """
+        self.faults[name] = fault
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.connected[name] += 1
             try:
                 answer = await self._ask(name, reader) if is_asked else b""
-                await _say(fault(answer), reader, writer)
+                await _say(self.faults[name](answer), reader, writer)
             except (OSError, asyncio.IncompleteReadError):
                 pass  # the gateway has left
             finally:

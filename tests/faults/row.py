@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 from tests.faults.proxy import Fault
 
+DEADLINE_S = 1.0
+"""How long the tested gateway waits for what does not come."""
+PATIENT_S = 10.0
+"""How long it waits where waiting is not what is tested: the machine may be busy."""
+
 PROXY = "http://{proxy}/v1"
 HTTPS = "https://{proxy}/v1"
 NOBODY = "http://{nobody}/v1"
@@ -70,6 +75,15 @@ class Row:
     """Whether it waits for a request before it does what it does."""
     has_certificate: bool = False
     """Whether it has one; it is self-signed."""
+    is_hurried: bool = False
+    """Whether it has only the short deadline, although its answer comes."""
+
+    @property
+    def deadline_s(self) -> float:
+        """How long the gateway waits for its answer, or for a stream's first event."""
+        outcomes = (self.plain, self.stream)
+        is_late = any(getattr(outcome, "code", None) == "gateway_timeout" for outcome in outcomes)
+        return DEADLINE_S if self.is_hurried or is_late else PATIENT_S
 
 
 ANSWERED = Answered()

@@ -70,6 +70,17 @@ def drip(pause_s: float) -> Fault:
     return say
 
 
+def now_and_then(pause_s: float) -> Fault:
+    """Say one event after another."""
+
+    def say(answer: bytes) -> Iterator[Step]:
+        for one in answer.split(EVENT_END):
+            yield one + EVENT_END
+            yield pause_s
+
+    return say
+
+
 def in_pieces(*cuts: int) -> Fault:
     """Say the answer cut at these places, or without any at each byte."""
 
@@ -94,6 +105,11 @@ def chunked(size: int) -> Fault:
         yield b"0\r\n\r\n"
 
     return say
+
+
+def kept_open(*then: Step) -> Fault:
+    """Say that the connection is kept, and the answer; then something that nobody asked for."""
+    return lambda answer: [answer.replace(b"connection: close\r\n", b"", 1), *then]
 
 
 def before(more: bytes) -> Fault:

@@ -12,10 +12,8 @@ from tests.faults import spoil
 from tests.faults.row import ANSWERED, HTTPS, NO_NAME, NOBODY, Cut, Refused, Row, both
 from tests.scripted_vendor import FOR_EVER_S, STREAM_HEAD, Step, event, plain
 
-DEADLINE_S = 1.0
-"""How long the tested gateway waits for an answer, or for a stream's first event."""
 IDLE_S = 0.6
-"""How long it waits for a stream's next bytes."""
+"""How long the tested gateway waits for a stream's next bytes."""
 
 
 def _status(status: int, outcome: Refused, *, tries_next: bool = True) -> Row:
@@ -223,6 +221,14 @@ BODIES = (
 )
 EVENTS = (
     Row("crlf", "ends lines with CR LF", spoil.swap(b"\n", b"\r\n"), None, ANSWERED),
+    Row(
+        "slow",
+        "sends a whole stream, but takes longer for it than for its first event",
+        spoil.now_and_then(0.4),
+        None,
+        ANSWERED,
+        is_hurried=True,
+    ),
     Row(
         "one-newline",
         "leaves out the blank line between events",

@@ -4,8 +4,6 @@ Whatever a provider does, the caller gets what the table says within the deadlin
 is charged what was delivered, and nothing of it stays open.
 """
 
-from collections.abc import Iterator
-
 import httpx2
 import pytest
 
@@ -16,10 +14,9 @@ from tests.faults.gateway import (
     Gateway,
     Money,
     data_of,
-    faulty_gateway,
 )
 from tests.faults.row import ANSWERED, Answered, Cut, Outcome, Refused, Row
-from tests.faults.table import DEADLINE_S, ROWS
+from tests.faults.table import ROWS
 
 MARGIN_S = 1.0
 EXPECTED = data_of(b"".join(EVENTS))
@@ -29,12 +26,6 @@ CELLS = [
     for row in ROWS
     for is_stream in ([True] if row.plain is None else [False, True])
 ]
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with faulty_gateway(tmp_path_factory.mktemp("faults")) as running:
-        yield running
 
 
 def outcome_of(row: Row, *, is_stream: bool, has_next: bool) -> tuple[str, Outcome]:
@@ -54,7 +45,7 @@ def test_the_caller_gets_what_the_table_says(
     key = gateway.key(name, "second") if has_next else gateway.key(name)
     who, outcome = outcome_of(BY_NAME[name], is_stream=is_stream, has_next=has_next)
     answer, took_s = gateway.call(key, is_stream=is_stream)
-    assert took_s <= DEADLINE_S + MARGIN_S
+    assert took_s <= BY_NAME[name].deadline_s + MARGIN_S
     assert answer.headers["x-prism-attempts"] == ("2" if who == "second" else "1"), answer.text
     match outcome:
         case Answered():
