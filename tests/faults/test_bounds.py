@@ -183,12 +183,14 @@ async def test_hung_streams_do_not_hold_up_another_provider(
     connections = [await Connection.open(free.daemon.address) for _ in range(hung)]
     for connection in connections:
         connection.send(body_of(is_stream=True), patient.headers)
-    heads = await asyncio.gather(*(connection.receive_head() for connection in connections))
-    assert {head.status for head in heads} == {200}
-    during_s = times_s()
-    assert free.proxy.connected[FREE] == hung
-    for connection in connections:
-        await connection.aclose()
+    try:
+        heads = await asyncio.gather(*(connection.receive_head() for connection in connections))
+        assert {head.status for head in heads} == {200}
+        during_s = times_s()
+        assert free.proxy.connected[FREE] == hung
+    finally:
+        for connection in connections:
+            await connection.aclose()
     assert free.has_let_go(FREE, within_s=5.0)
     medians = [statistics.median(times) * 1000 for times in (before_s, during_s)]
     record_property(f"median ms without and with {hung} hung streams", medians)
