@@ -20,6 +20,7 @@ from prismd.app import declared_policies
 from prismd.config.model import Config
 from prismd.providers import fake
 from prismd.providers.registry import ALL
+from tests.faults import table as faults
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,6 +91,7 @@ def exit_codes() -> str:
 BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
     "README.md": [
         ("vendors", vendors),
+        ("faults", faults.as_markdown),
         ("routes", routes),
         ("settings", settings),
         ("commands", commands),

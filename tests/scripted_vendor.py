@@ -76,6 +76,7 @@ def delta(text: str, finish_reason: str | None = None) -> bytes:
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 512  # who is not taken at once would try again a second later
 
     def __init__(self, vendor: ScriptedVendor) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -243,6 +243,8 @@ def read_usage(body: bytes, *, provider: str) -> Usage | None:
     """
     try:
         answer = _decode_answer(body)
+        if not body.isascii():
+            body.decode()  # the texts that are skipped above are not looked at there
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         msg = f"Provider '{provider}' answered with something that is no chat completion."
         raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None

@@ -233,7 +233,17 @@ def test_usage_in_whole_floats_is_read() -> None:
     assert usage.input_tokens == 5
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b"{}", b'{"error":{"message":"bad"}}', b"[]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"",
+        b"{}",
+        b'{"error":{"message":"bad"}}',
+        b"[]",
+        b'{"choices":[{"message":{"content":"not UTF-8: \xff"}}]}',
+    ],
+)
 def test_a_success_without_completion_is_an_upstream_error(body: bytes) -> None:
     with pytest.raises(UpstreamError) as caught:
         read_usage(body, provider="p")
