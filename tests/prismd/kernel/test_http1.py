@@ -75,15 +75,19 @@ GOOD = {
         True,
     ),
     "chunked": (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n"
-        b"0\r\nX-Trailer: t\r\n\r\n",
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n"
+            b"0\r\nX-Trailer: t\r\n\r\n"
+        ),
         b"hello",
         True,
     ),
     "to the close": (b"HTTP/1.1 200 OK\r\nx: y\r\n\r\nhello", b"hello", False),
     "provisional": (
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: z\r\n\r\n"
-        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        (
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: z\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        ),
         b"ok",
         True,
     ),

@@ -7,13 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from prismd.kernel import outbound as module
-from prismd.kernel.outbound import (
-    Outbound,
-    OutboundBroken,
-    OutboundRefused,
-    OutboundResponse,
-    OutboundTimeout,
-)
+from prismd.kernel.outbound import Outbound, OutboundResponse
+from prismd.kernel.outbound_error import OutboundBroken, OutboundRefused, OutboundTimeout
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\n"
