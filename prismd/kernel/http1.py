@@ -164,6 +164,9 @@ class Answer:
         self._waiter = waiter = self._connection.loop.create_future()
         try:
             await waiter
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
         except BaseException:
             self.cut()
             raise

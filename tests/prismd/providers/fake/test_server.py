@@ -112,7 +112,7 @@ async def test_connections_are_used_again(fake_process: FakeProcess, chat: Chat)
         response = await upstream.send(chat(model))
         await response.read()
         await response.aclose()
-    connections = pool._client._transport._pool.connections  # type: ignore[attr-defined]
+    connections = list(next(iter(pool.pools._pools.values()))._connections)
     await pool.aclose()
     assert len(connections) == 1
 
