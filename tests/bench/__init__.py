@@ -1,0 +1,1 @@
+"""The benchmark of the goal table: ``python -m tests.bench``; needs no compiler."""

@@ -1,0 +1,134 @@
+"""What is measured, scenario by scenario; each is run once per round, on all targets in turn.
+
+A scenario returns figure → target → value of this round. Interleaving is the point: a shared
+machine changes its speed from minute to minute, and only values of one round can be compared.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import process, traffic
+from tests.bench.generator import Load, Result
+from tests.bench.rig import DIRECT, GATEWAY, Rig, Target, start_gateway
+from tests.daemon_process import ROOT, stop_daemon
+
+Values = dict[str, dict[str, float]]
+
+SECONDS = 3.0
+FIXED_RATE = 500.0
+PACED_CONNECTIONS = 4
+BURST_CONNECTIONS = 16
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One thing that is measured."""
+
+    name: str
+    what: str
+    run: Callable[[Rig], Values]
+
+
+def cpu_of(target: Target, load: Load) -> tuple[float, Result]:
+    """Return the CPU time per answer, in microseconds, and the result."""
+    before_ns = process.cpu_ns(target.pid)
+    result = target.load(load)
+    used_ns = process.cpu_ns(target.pid) - before_ns
+    return used_ns / result.answers / 1000, result
+
+
+def at_64(rig: Rig) -> Values:
+    values: Values = {"cpu_us": {}, "rate_per_s": {}, "p50_64_ms": {}, "p99_64_ms": {}}
+    ceiling = rig.direct.load(Load(0, 64, SECONDS / 3))
+    values["rate_per_s"][DIRECT] = ceiling.rate_per_s
+    values["load_share"] = {}
+    for target in rig.targets:
+        cpu_us, result = cpu_of(target, Load(0, 64, SECONDS))
+        values["cpu_us"][target.name] = cpu_us
+        values["rate_per_s"][target.name] = result.rate_per_s
+        values["p50_64_ms"][target.name] = result.p50_ms
+        values["p99_64_ms"][target.name] = result.p99_ms
+        values["load_share"][target.name] = result.cpu_share
+    return values
+
+
+def _latency(connections: int) -> Callable[[Rig], Values]:
+    def run(rig: Rig) -> Values:
+        values: Values = {f"p50_{connections}_ms": {}, f"p99_{connections}_ms": {}}
+        for target in (*rig.targets, rig.direct):
+            result = target.load(Load(0, connections, SECONDS / 2))
+            values[f"p50_{connections}_ms"][target.name] = result.p50_ms
+            values[f"p99_{connections}_ms"][target.name] = result.p99_ms
+        return values
+
+    return run
+
+
+def fixed_rate(rig: Rig) -> Values:
+    values: Values = {"fixed_p50_ms": {}, "fixed_p99_ms": {}}
+    for target in (*rig.targets, rig.direct):
+        result = target.load(Load(0, 64, SECONDS, rate_per_s=FIXED_RATE))
+        values["fixed_p50_ms"][target.name] = result.p50_ms
+        values["fixed_p99_ms"][target.name] = result.p99_ms
+    return values
+
+
+def burst(rig: Rig) -> Values:
+    values: Values = {"streams_per_s": {}, "stream_cpu_us": {}}
+    for target in (*rig.targets, rig.direct):
+        cpu_us, result = cpu_of(target, Load(0, BURST_CONNECTIONS, SECONDS, stream=True))
+        values["streams_per_s"][target.name] = result.rate_per_s
+        if target is not rig.direct:
+            values["stream_cpu_us"][target.name] = cpu_us
+    return values
+
+
+def paced(rig: Rig) -> Values:
+    load = Load(0, PACED_CONNECTIONS, SECONDS, stream=True, marker=traffic.PACED.decode())
+    direct = rig.direct.load(load)
+    values: Values = {"added_first_ms": {}, "added_lag_ms": {}}
+    for target in rig.targets:
+        result = target.load(load)
+        values["added_first_ms"][target.name] = result.first_p50_ms - direct.first_p50_ms
+        values["added_lag_ms"][target.name] = result.lag_p50_ms - direct.lag_p50_ms
+    return values
+
+
+def start(rig: Rig) -> Values:
+    """Measure from the start of the process to its first 200, and its memory then."""
+    with tempfile.TemporaryDirectory() as folder:
+        first = start_gateway(Path(folder), rig.direct.port)
+        stop_daemon(first)  # what only the very first start does is no part of it
+        began = time.perf_counter()
+        again = start_gateway(Path(folder), rig.direct.port)
+        try:
+            answer = again.admin.get("/livez")
+            took_s = time.perf_counter() - began
+            answer.raise_for_status()
+            resident_mb = process.resident_mb(again.process.pid)
+        finally:
+            stop_daemon(again)
+    return {"start_s": {GATEWAY: took_s}, "idle_mb": {GATEWAY: resident_mb}}
+
+
+def cli(_: Rig) -> Values:
+    took_s = process.run_s(
+        [sys.executable, "-m", "prismctl", "--version"], {"PYTHONPATH": str(ROOT)}
+    )
+    return {"cli_version_ms": {GATEWAY: took_s * 1000}}
+
+
+SCENARIOS = (
+    Scenario("cpu", "64 connections: CPU, rate, latency", at_64),
+    Scenario("one", "1 connection: latency", _latency(1)),
+    Scenario("eight", "8 connections: latency", _latency(8)),
+    Scenario("fixed", f"{FIXED_RATE:.0f} requests/s, from the intended time", fixed_rate),
+    Scenario("burst", "streams of 50 events, 16 at a time", burst),
+    Scenario("paced", "streams paced at 5 ms: what is added", paced),
+    Scenario("start", "start and memory", start),
+    Scenario("cli", "prismctl", cli),
+)
