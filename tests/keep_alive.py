@@ -67,6 +67,18 @@ class Connection:
             if piece:
                 yield piece
 
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """Read the events of the last answer to its end: a piece may hold several."""
+        rest = b""
+        pieces = self.pieces()
+        try:
+            async for piece in pieces:
+                *events, rest = (rest + piece).split(b"\n\n")
+                for event in events:
+                    yield event
+        finally:
+            await pieces.aclose()
+
     async def body(self) -> bytes:
         """Read the body of the last answer to its end."""
         return b"".join([piece async for piece in self.pieces()])

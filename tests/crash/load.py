@@ -123,7 +123,7 @@ class Load:
     async def _stream(self, connection: Connection, key: Key) -> None:
         counted: dict[str, Any] = {}
         last = b""
-        async for piece in connection.pieces():
+        async for piece in connection.events():
             last = piece
             if b'"usage"' in piece:
                 counted = json.loads(piece.removeprefix(b"data: "))

@@ -61,10 +61,10 @@ async def _call(daemon: Daemon, key: Key, *, is_stream: bool = True, **fake: obj
 async def _leave_after(connection: Connection, tokens: int) -> str:
     """Receive so many tokens of a stream, then leave; return the request's id."""
     head = await connection.receive_head()
-    pieces = connection.pieces()
+    events = connection.events()
     for _ in range(1 + tokens):  # the first says who speaks
-        await anext(pieces)
-    await pieces.aclose()
+        await anext(events)
+    await events.aclose()
     await connection.aclose()
     return head.headers["x-request-id"]
 
@@ -134,8 +134,10 @@ async def test_leaving_before_the_answer(
         paying = own.create_key(credits=1)
         calls = [await _call(own, paying, is_stream=is_stream) for _ in range(clients)]
         await asyncio.to_thread(wait_for, lambda: len(vendor.bodies) == clients, "all are asked")
+        await asyncio.to_thread(
+            wait_for, lambda: len(_held(own, paying)) == clients, "all holds are written"
+        )
         running = _held(own, paying)
-        assert len(running) == clients
         await asyncio.gather(*(call.aclose() for call in calls))
         await asyncio.to_thread(
             wait_for, lambda: vendor.let_go == clients, "it is let go", within_s=LET_GO_S
