@@ -233,12 +233,17 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
-    stored = requests.StoredTrace(record, trace.stages, trace.attempts)
     try:
-        gateway.stores.traffic.write_soon(requests.TraceEntry(stored))
+        gateway.stores.traffic.write_soon(
+            requests.TraceEntry(record.request_id, partial(_stored, record, trace))
+        )
     except Overloaded:
         log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
     gateway.bus.publish_about("call", record, call_event)
+
+
+def _stored(record: CallRecord, trace: Trace) -> requests.StoredTrace:
+    return requests.StoredTrace(record, trace.stages, trace.attempts)
 
 
 def call_event(record: CallRecord) -> dict[str, object]:

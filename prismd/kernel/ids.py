@@ -8,7 +8,24 @@ import secrets
 
 from prismd.kernel import clock
 
-random_bytes = secrets.token_bytes
+_POOL_BYTES = 4_096
+
+
+class _Pool:
+    """Random bytes of the system, many at a time: asking for a few costs as much."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, count: int) -> bytes:
+        """Return bytes that nobody has had."""
+        if len(self._rest) < count:
+            self._rest = secrets.token_bytes(_POOL_BYTES)
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        return taken
+
+
+random_bytes = _Pool().take
 """Source of randomness; tests replace it."""
 
 _DIGITS = b"0123456789abcdefghijklmnopqrstuv"

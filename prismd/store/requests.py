@@ -1,7 +1,7 @@
 """The ``requests`` table of the traffic database: decision traces. May be deleted at any time."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -43,18 +43,20 @@ def _insert_all(tx: Tx, traces: Iterable[StoredTrace]) -> None:
 class TraceEntry(Entry):
     """Adds the trace of a call, some time later with many others."""
 
-    __slots__ = ("trace",)
+    __slots__ = ("_make", "_name")
 
     linger_s: ClassVar[float] = 0.25
     """Nobody waits for a trace: who asks for one calls it in. A crash may lose as many."""
 
-    def __init__(self, trace: StoredTrace) -> None:
-        self.trace = trace
+    def __init__(self, request_id: str, make: Callable[[], StoredTrace]) -> None:
+        """Take how to make a trace; it is made when it is written."""
+        self._name = request_id
+        self._make = make
 
     @property
     def name(self) -> str:
         """Return the call's id."""
-        return self.trace.call.request_id
+        return self._name
 
     @property
     def lingers(self) -> bool:
@@ -63,12 +65,12 @@ class TraceEntry(Entry):
 
     def __call__(self, tx: Tx) -> None:
         """Add it."""
-        insert(tx, self.trace)
+        insert(tx, self._make())
 
     @staticmethod
     def together(tx: Tx, entries: Sequence[Entry]) -> None:
         """Add several."""
-        _insert_all(tx, [entry.trace for entry in entries if isinstance(entry, TraceEntry)])
+        _insert_all(tx, [entry._make() for entry in entries if isinstance(entry, TraceEntry)])
 
 
 async def get(db: Database, request_id: str) -> StoredTrace | None:
