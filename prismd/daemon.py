@@ -8,7 +8,6 @@ import contextlib
 import gc
 import logging
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,9 @@ from prismd.config.load import LoadedConfig
 from prismd.discovery import discover_for_ever
 from prismd.flow.recover import recover
 from prismd.flow.settle import retry_unsettled
+from prismd.front.listen import listen, notify, raise_descriptor_limit
 from prismd.front.protocol import PrismHttpProtocol
+from prismd.front.stopping import Stopping
 from prismd.gateway import Gateway
 from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError, StorageBroken
@@ -60,7 +61,6 @@ WINDOWS_KEPT_S = 63 * 86_400
 """Windows of budgets that are loaded: this month's and the one before."""
 PRUNE_S = 3_600.0
 TRACES_KEPT_S = 7 * 86_400.0
-BACKLOG = 2_048
 WATCH_LOOK_MS = 2_000
 """How long after the start, at most, a change is found that came before the watch began."""
 
@@ -146,7 +146,8 @@ class _Server(uvicorn.Server):
 
 async def _serve(gateway: Gateway) -> None:
     config = gateway.snapshot.config.server
-    listener = _listen(config.host, config.port)
+    descriptors = raise_descriptor_limit()
+    listener = listen(config.host, config.port)
     server = _Server(
         uvicorn.Config(
             app.build(gateway),
@@ -158,12 +159,14 @@ async def _serve(gateway: Gateway) -> None:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=int(config.shutdown_timeout),
             ssl_certfile=config.tls.cert_file if config.tls else None,
             ssl_keyfile=config.tls.key_file if config.tls else None,
         )
     )
-    _handle_signals(gateway, server)
+    _handle_signals(
+        gateway,
+        Stopping(gateway, server, delay_s=config.drain_delay_s(), drain_s=config.shutdown_timeout),
+    )
     _start_background(gateway)
     end_if_broken = partial(_end_if_broken, gateway, server)
     gateway.tasks.spawn(every(TICK_S, end_if_broken), name="end-if-broken")
@@ -171,6 +174,8 @@ async def _serve(gateway: Gateway) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
+    log.debug("up to %d connections and files can be open at once", descriptors)
+    notify("READY=1")
     await server.serve(sockets=[listener])
     if left := server.server_state.tasks:  # calls that were cut still answer and settle
         for task in left:
@@ -192,36 +197,14 @@ async def _end_if_broken(gateway: Gateway, server: uvicorn.Server) -> None:
         server.should_exit = True
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        msg = f"cannot listen on {host}:{port}: {error.strerror}"
-        raise ConfigError([msg]) from None
-    listener.setblocking(False)  # noqa: FBT003  # the standard library's own signature
-    return listener
-
-
-def _handle_signals(gateway: Gateway, server: uvicorn.Server) -> None:
+def _handle_signals(gateway: Gateway, stopping: Stopping) -> None:
     loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        if gateway.is_draining:
-            server.force_exit = True
-        gateway.is_draining = True
-        gateway.bus.close()
-        server.should_exit = True
 
     def hang_up() -> None:
         gateway.tasks.spawn(_try_reload(gateway, Actor("signal")), name="reload")
 
-    loop.add_signal_handler(signal.SIGTERM, stop)
-    loop.add_signal_handler(signal.SIGINT, stop)
+    loop.add_signal_handler(signal.SIGTERM, stopping.terminate)
+    loop.add_signal_handler(signal.SIGINT, stopping.interrupt)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 

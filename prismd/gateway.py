@@ -13,6 +13,7 @@ from prismd.config.load import LoadedConfig
 from prismd.config.model import Config
 from prismd.kernel import clock
 from prismd.kernel.bus import Bus
+from prismd.kernel.errors import PrismError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import TaskSet
 from prismd.metering.overrides import PriceOverrides
@@ -55,11 +56,15 @@ class Unsettled:
 
 
 class Progress(Protocol):
-    """A running stream, as far as a checkpoint looks at it."""
+    """A running stream, as checkpoints and the end of the daemon see it."""
 
     @property
     def output_tokens(self) -> int:
         """What has been generated so far, as estimated."""
+        ...
+
+    async def stop(self, error: PrismError) -> None:
+        """End it before its end: its client is told why."""
         ...
 
 
@@ -96,6 +101,9 @@ class Gateway:
     """The idempotency keys of running calls, by name: one call each."""
     started_at_s: float = field(default_factory=clock.wall_s)
     is_draining: bool = False
+    """Whether the daemon stops: what runs may end."""
+    is_cutting: bool = False
+    """Whether the time for that is over."""
     last_config_error: ConfigFault | None = None
     needs_restart: list[str] = field(default_factory=list)
     """Configuration names that have changed but need a restart."""

@@ -18,6 +18,7 @@ _NEEDS_RESTART = (
     ("server", "port"),
     ("server", "data_dir"),
     ("server", "shutdown_timeout"),
+    ("server", "drain_delay"),
     ("server", "tls"),
     ("storage", "durability"),
 )

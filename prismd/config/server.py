@@ -12,6 +12,7 @@ from prismd.config.section import Section
 from prismd.config.values import AbsolutePath, Duration, Size, Whole
 
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_-]+)*")
+DRAIN_DELAY_S = 5.0
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -82,8 +83,18 @@ class ServerConfig(Section):
     shutdown_timeout: Duration = 30.0
     """How long running calls may take to end when the daemon is stopped."""
 
+    drain_delay: Duration | None = None
+    """How long new connections are still taken when the daemon is told to stop, so that a load
+    balancer can look elsewhere. Without it, 5s; none on loopback, or when a person interrupts."""
+
     tls: TlsConfig | None = None
     """Certificate and key; without it, the daemon speaks http."""
+
+    def drain_delay_s(self) -> float:
+        """Return how long to take new connections after the signal to stop."""
+        if self.drain_delay is not None:
+            return self.drain_delay
+        return 0.0 if _is_loopback(self.host) else DRAIN_DELAY_S
 
     def data_path(self) -> Path:
         """Return the directory of all state: the configured one, else the user's."""

@@ -21,7 +21,7 @@ from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.stream import SUCCESS, Relay, Settle, hold_durably
 from prismd.gateway import Gateway
 from prismd.kernel import clock, jsonio
-from prismd.kernel.errors import Internal, PrismError, UpstreamError
+from prismd.kernel.errors import Internal, Overloaded, PrismError, UpstreamError
 from prismd.kernel.money import NanoUsd, format_usd
 from prismd.metering.billing import bill
 from prismd.metering.trace import Trace
@@ -108,9 +108,10 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         tried = _last_tried(reservation, trace)
         # The provider had the prompt, and may have gone on: what it did is estimated.
         used = Usage() if tried is None else None
-        await close(
-            Outcome(status=CLIENT_CLOSED, error_code="client_closed", attempt=tried, usage=used)
-        )
+        status, code = CLIENT_CLOSED, "client_closed"
+        if gateway.is_cutting:
+            status, code = Overloaded.status, "shutting_down"
+        await close(Outcome(status=status, error_code=code, attempt=tried, usage=used))
         raise
 
     headers = admission.headers | _answer_headers(answer.attempt, trace)

@@ -96,6 +96,7 @@ class Relay:
         self._drain_in = drain
         self._sent = Transcript(is_wanted=call.idempotency_key is not None)
         self._is_settled = False
+        self._stopped: PrismError | None = None
         self._pump = Pump(begun.chunks, drain.tasks) if drain else None
         self._chunks = self._pump or begun.chunks
         self._events = self._run()
@@ -115,6 +116,11 @@ class Relay:
         decoder = self._begun.decoder
         return max(estimate_chars(decoder.output_chars), decoder.output_deltas)
 
+    async def stop(self, error: PrismError) -> None:
+        """End it now: the client is told why, and the provider is let go."""
+        self._stopped = error
+        await self._begun.response.aclose()
+
     async def aclose(self) -> None:
         """Cut, drain or give back the upstream connection; settle if the end was not reached."""
         try:
@@ -131,7 +137,10 @@ class Relay:
         try:
             await self._let_go()
         finally:
-            await finish(self._close(CLIENT_CLOSED, "client_closed"))
+            status, code = CLIENT_CLOSED, "client_closed"
+            if self._stopped is not None:
+                status, code = self._stopped.status, self._stopped.code
+            await finish(self._close(status, code))
 
     async def _let_go(self) -> None:
         if self._pump is not None:
@@ -165,7 +174,8 @@ class Relay:
                     break
                 events = await self._next()
         except PrismError as error:
-            yield await self._last(error.status, error)
+            told = self._stopped or error
+            yield await self._last(told.status, told)
         else:
             yield await self._last(SUCCESS, None)
 

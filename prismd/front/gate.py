@@ -87,7 +87,7 @@ def answering(app: ASGIApp) -> ASGIApp:
 async def _tell(error: BaseException, request_id: str, send: Send | None) -> None:
     """Answer an error; ``send`` is None when an answer has begun, and there is only the log."""
     if isinstance(error, asyncio.CancelledError):  # only the end of the time to shut down does that
-        error = _shutting_down()
+        error = shutting_down()
     elif not isinstance(error, PrismError):
         log.error("request %s failed", request_id, exc_info=error)
         error = internal_error(request_id)
@@ -104,7 +104,8 @@ def internal_error(request_id: str) -> Internal:
     )
 
 
-def _shutting_down() -> Overloaded:
+def shutting_down() -> Overloaded:
+    """Return what a call is told that is cut because the daemon stops."""
     msg = "The gateway shuts down, and the time for calls to end is over. Send the request again."
     return Overloaded(msg, code="shutting_down", retry_after_s=SHUTDOWN_RETRY_S)
 

@@ -22,6 +22,8 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 HEAD_TIMEOUT_S = 15.0
 """From the opening of a connection, or the first byte of a further request, to the blank line."""
+FIRST_REQUEST_S = 1.0
+"""How long a connection that was just opened is kept for its request when the daemon stops."""
 LATE_BODY_S = 15.0
 """How long the rest of a body may come whose request was answered (refused) before its end."""
 WRITE_TIMEOUT_S = 60.0
@@ -139,6 +141,17 @@ class PrismHttpProtocol(HttpToolsProtocol):
         done = self.cycle
         if done and done.response_complete and done.more_body and self._read_timer is None:
             self._read_timer = self.loop.call_later(LATE_BODY_S, self.transport.close)
+
+    def shutdown(self) -> None:
+        """Close when what runs has ended; a connection that is new may make its first request."""
+        if self.cycle is not None:
+            super().shutdown()
+        elif not self.transport.is_closing():
+            self.loop.call_later(FIRST_REQUEST_S, self._close_if_unused)
+
+    def _close_if_unused(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """Wait for the client to receive, and not for ever."""

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.conftest import StartDaemon
-from tests.daemon_process import ROOT, Daemon, wait_for
+from tests.daemon_process import ROOT, Daemon, start_daemon, stop_daemon, wait_for
 from tests.raw_http import read_answer, request
 
 FAKE = "providers:\n  fake: {type: fake}\n"
@@ -382,3 +382,116 @@ def test_a_refused_configuration_does_not_change_the_log(start: StartDaemon) -> 
     daemon.config.write_text(FAKE + "logging: {level: error, format: text}\n")
     assert daemon.admin.post("/-/reload").json()["status"] == "reloaded"
     assert "in force" not in daemon.log
+
+
+def test_term_is_told_to_the_load_balancer_before_the_door_closes(start: StartDaemon) -> None:
+    daemon = start(FAKE + "server: {drain_delay: 60s}\n")
+    key = daemon.create_key()
+    assert daemon.admin.get("/readyz").status_code == 200
+    daemon.process.terminate()
+    wait_for(lambda: daemon.admin.get("/readyz").status_code == 503, "it is not ready")
+    assert daemon.admin.get("/readyz").json()["reasons"] == ["draining"]
+    answer = daemon.chat(key)  # on a new connection
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+    daemon.process.terminate()
+    assert daemon.process.wait(timeout=10) == 0
+    assert not accepts(daemon)
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["time is over", "second signal"])
+def test_a_stream_that_is_cut_at_the_end_is_told_so(start: StartDaemon, signals: int) -> None:
+    wait_s = 1 if signals == 1 else 60
+    daemon = start(FAKE + f"server: {{shutdown_timeout: {wait_s}s}}\n")
+    key = daemon.create_key()
+    body = {
+        "model": "fake/lorem+hang=2",
+        "stream": True,
+        "messages": [{"role": "user", "content": "x"}],
+    }
+    with (
+        daemon.client(key.headers) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        request_id = answer.headers["x-request-id"]
+        lines = answer.iter_lines()
+        next(lines)
+        daemon.process.terminate()
+        if signals > 1:
+            wait_for(lambda: not accepts(daemon), "the daemon drains")
+            daemon.process.terminate()
+        rest = [line for line in lines if line]
+    assert "data: [DONE]" not in rest
+    told = json.loads(rest[-1].removeprefix("data: "))["error"]
+    assert told["code"] == "shutting_down"
+    assert daemon.process.wait(timeout=10) == 0
+    assert "Traceback" not in daemon.log
+    again = start(FAKE)
+    trace = again.trace(request_id)
+    assert (trace["status"], trace["error_code"]) == (503, "shutting_down")
+    assert again.admin.get("/-/usage").json()["totals"]["requests"] == 1
+
+
+def test_a_restart_on_a_socket_that_was_handed_over_refuses_nobody(tmp_path: Path) -> None:
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(20)
+    statuses: list[int] = []
+    is_over = threading.Event()
+    with told, socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+
+        def serve() -> subprocess.Popen[bytes]:
+            hand_over = (
+                "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+                "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
+                "os.execv(sys.executable, [sys.executable, '-m', 'prismd', *sys.argv[2:]])"
+            )
+            arguments = ["serve", "--data-dir", str(tmp_path / "data"), "--port", "1"]
+            process = subprocess.Popen(
+                [sys.executable, "-c", hand_over, str(listener.fileno()), *arguments],
+                pass_fds=[listener.fileno()],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                },
+                stderr=subprocess.DEVNULL,
+            )
+            assert told.recv(100) == b"READY=1"
+            return process
+
+        def ask_until_over() -> None:
+            while not is_over.is_set():
+                with httpx2.Client(trust_env=False, timeout=20) as client:
+                    statuses.append(client.get(f"http://127.0.0.1:{port}/livez").status_code)
+
+        assert prismd("init", "--data-dir", str(tmp_path / "data")).returncode == 0
+        process = serve()
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask_until_over) for _ in range(4)]
+            try:
+                for _ in range(2):
+                    before = len(statuses)
+                    wait_for(lambda: len(statuses) > before + 5, "answers", within_s=20)  # noqa: B023
+                    process.terminate()
+                    assert told.recv(100) == b"STOPPING=1"
+                    assert process.wait(timeout=20) == 0
+                    process = serve()
+            finally:
+                is_over.set()
+            for caller in asking:
+                caller.result()  # nobody was refused
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert set(statuses) == {200}
+
+
+def test_as_many_connections_are_taken_as_the_system_allows(tmp_path: Path) -> None:
+    low = ["bash", "-c", 'ulimit -S -n 64; exec "$@"', "-"]
+    daemon = start_daemon(tmp_path, FAKE, under=low)
+    limits = Path(f"/proc/{daemon.process.pid}/limits").read_text()
+    assert stop_daemon(daemon) == 0
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    soft, hard = line.split()[3:5]
+    assert soft == hard
+    assert int(soft) > 64
