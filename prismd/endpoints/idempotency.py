@@ -20,7 +20,6 @@ from prismd.flow.replay import HEADER, Claim, Kept, replay
 from prismd.flow.reply import Reply
 from prismd.gateway import Gateway
 from prismd.kernel.errors import InvalidRequest, Overloaded, PrismError
-from prismd.kernel.tasks import finish
 from prismd.store.db import Tx
 from prismd.wire.idempotency import Answer, IdempotencyKey
 
@@ -118,7 +117,7 @@ async def _close(gateway: Gateway, claim: Claim, answer: Answer) -> None:
     else:
         return  # a fault: the change may have been made before it
     try:
-        await finish(gateway.stores.state.write(work))
+        await gateway.stores.state.write(work)
     except Overloaded as error:
         # The change is made all the same: its answer must leave, only a replay will not have it.
         log.warning("an answer was not kept: %s", error.message)

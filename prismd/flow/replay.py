@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Conflict, Overloaded, Reused
-from prismd.kernel.tasks import finish
 from prismd.store import idempotency
 from prismd.store.db import Tx
 from prismd.store.idempotency import MAX_ANSWER_BYTES, Found, State
@@ -84,7 +83,7 @@ class Claim:
 
         self.is_begun = True  # first: a write goes on when its caller is cancelled
         try:
-            is_ours = await finish(self._gateway.stores.state.write(write))
+            is_ours = await self._gateway.stores.state.write(write)
         except Overloaded:
             self.is_begun = False
             raise

@@ -20,7 +20,6 @@ from prismd.flow.reserve import Reservation
 from prismd.gateway import Gateway, Unsettled
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
-from prismd.kernel.tasks import finish
 from prismd.metering.billing import bill
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
@@ -113,7 +112,7 @@ async def _close(
     unsettled = Unsettled(record, reservation.hold, keep)
     gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
     try:
-        await finish(_write(gateway, unsettled))
+        await _write(gateway, unsettled)
     except Overloaded as error:
         if not any(one is unsettled for one in gateway.unsettled):
             gateway.unsettled.append(unsettled)

@@ -58,7 +58,7 @@ async def hold_durably(gateway: Gateway, reservation: Reservation, begun: Begun)
 
         gateway.stores.state.write_soon(write)
     try:
-        await asyncio.shield(reservation.written)
+        await reservation.written
     except LedgerMismatch:
         await begun.response.aclose()
         msg = "The books of this key do not agree. Ask the operator: 'prismctl ledger verify'."

@@ -22,6 +22,8 @@ MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
 HEAD_TIMEOUT_S = 15.0
 """From the opening of a connection, or the first byte of a further request, to the blank line."""
+KEEP_ALIVE_S = 75.0
+"""How long a connection may be idle; clients keep theirs for less, so that they close first."""
 FIRST_REQUEST_S = 1.0
 """How long a connection that was just opened is kept for its request when the daemon stops."""
 LATE_BODY_S = 15.0
@@ -39,6 +41,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     """Names and values of the head so far."""
     _is_progress = False
+    _idle_since_s = 0.0
     _idle_bytes = 0
     """Bytes received since the last complete head, or the last piece of a body."""
     _read_timer: asyncio.TimerHandle | None = None
@@ -54,6 +57,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Stop waiting."""
         self._stop_read_timer()
         self._stop_write_timer()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
         if self.cycle is not None:
             self.cycle.leave()
@@ -61,7 +65,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse a head, a chunk's extension or trailers that grow and grow."""
         self._is_progress = False
-        super().data_received(data)
+        self._feed(data)
         if self.transport.is_closing():
             return
         self._idle_bytes = 0 if self._is_progress else self._idle_bytes + len(data)
@@ -70,6 +74,14 @@ class PrismHttpProtocol(HttpToolsProtocol):
             self.send_400_response("")
         elif self._is_head_open and self._read_timer is None:
             self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # served as if it had not been asked for
+        except httptools.HttpParserError:
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -137,10 +149,33 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, once the rest of this one is here."""
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self._idle_since_s = self.loop.time()
+            if self.timeout_keep_alive_task is None:
+                self._await_request(self._idle_since_s)
         done = self.cycle
         if done and done.response_complete and done.more_body and self._read_timer is None:
             self._read_timer = self.loop.call_later(LATE_BODY_S, self.transport.close)
+
+    def _await_request(self, now_s: float) -> None:
+        """Close the connection when it has been idle for long; one timer for all its requests."""
+        left_s = self._idle_since_s + KEEP_ALIVE_S - now_s
+        if left_s <= 0:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left_s, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self.cycle is None or (self.cycle.response_complete and not self._is_head_open):
+            self._await_request(self.loop.time())
 
     def shutdown(self) -> None:
         """Close when what runs has ended; a connection that is new may make its first request."""
@@ -170,14 +205,14 @@ class PrismHttpProtocol(HttpToolsProtocol):
         else:
             self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self._await_reader, waiting)
 
-    def send_400_response(self, msg: str) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature
         """Answer in the error shape, and close; where an answer has begun, only close."""
         cycle = self.cycle
         if cycle and cycle.response_started and not cycle.response_complete:
             self.transport.close()
             return
         error = self._refusal or InvalidRequest(
-            f"This is no valid HTTP/1.1 request. {msg}", code="invalid_http"
+            "This is no valid HTTP/1.1 request.", code="invalid_http"
         )
         body = error_body(error)
         head = (

@@ -75,6 +75,17 @@ class SqliteTx:
         return dict(found[0]) if found else None
 
 
+class Written(asyncio.Future[T]):
+    """The end of a write. Who is cancelled while waiting for it waits on, and is cancelled then.
+
+    What has been queued cannot be called back, so nobody may act as if it had not been written.
+    """
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002  # the signature is asyncio's
+        """Refuse: the task that asks is cancelled when the write is done."""
+        return False
+
+
 class _Job(Generic[T_co]):
     """One queued unit of work, and who waits for it."""
 
@@ -172,7 +183,7 @@ class Writer:
             Overloaded: the queue is full, closed, or the storage has failed.
         """
         self._check_room()
-        future: asyncio.Future[T] = self._loop.create_future()
+        future = Written[T](loop=self._loop)
         job: _Job[T] = _Job(work, future)
         self._enqueue(job)
         return future
