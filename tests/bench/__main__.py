@@ -1,0 +1,76 @@
+"""``python -m tests.bench``: measure the gateway beside a plain proxy, in interleaved rounds.
+
+Exit codes: 0 measured; 1 the short form found more than ``MAX_RATIO`` times the proxy's CPU.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench import process, report
+from tests.bench.rig import PEERS, rig
+from tests.bench.scenarios import SCENARIOS, Values
+
+SHORT_ROUNDS = 3
+SHORT = ("cpu",)
+
+console = Console(stderr=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run and report."""
+    args = _parse(arguments)
+    names = SHORT if args.short else tuple(args.only or [one.name for one in SCENARIOS])
+    rounds = SHORT_ROUNDS if args.short else args.rounds
+    measured = _measure(names, rounds, args.peers)
+    summaries = report.summarise(measured)
+    console.print(report.machine())
+    if not process.IS_PINNED:
+        console.print("Only one core: gateway and load share it, and rates mean little.")
+    console.print(report.goal_table(summaries))
+    for bar in report.bars(summaries):
+        console.print(bar, highlight=False)
+    if args.compare:
+        console.print(report.comparison(summaries, json.loads(Path(args.compare).read_text())))
+    if args.json:
+        print(json.dumps(report.to_json(summaries, rounds=rounds), indent=1))
+    if "cpu" not in names:
+        return 0
+    ratio = report.ratio(summaries)
+    console.print(f"CPU per request: {ratio:.2f} times the plain proxy's.")
+    if args.short and ratio > report.MAX_RATIO:
+        console.print(f"That is over {report.MAX_RATIO:g}: a gross regression.")
+        return 1
+    return 0
+
+
+def _measure(names: tuple[str, ...], rounds: int, peers: list[str]) -> list[Values]:
+    chosen = [one for one in SCENARIOS if one.name in names]
+    measured: list[Values] = []
+    with tempfile.TemporaryDirectory() as folder, rig(Path(folder), peers) as ready:
+        for number in range(rounds):
+            values: Values = {}
+            for scenario in chosen:
+                console.print(f"round {number + 1} of {rounds}: {scenario.what}", style="dim")
+                values |= scenario.run(ready)
+            measured.append(values)
+    return measured
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (3)")
+    parser.add_argument("--only", nargs="+", choices=[one.name for one in SCENARIOS])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=[], help="also measure")
+    parser.add_argument("--short", action="store_true", help="CPU only, under a minute, for CI")
+    parser.add_argument("--json", action="store_true", help="write the run to stdout")
+    parser.add_argument("--compare", metavar="FILE", help="an earlier run's --json")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

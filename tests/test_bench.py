@@ -1,0 +1,73 @@
+"""What the benchmark makes of its figures; the figures themselves are not for a test."""
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.bench import __main__ as bench
+from tests.bench import report
+from tests.bench.report import GOALS, Goal
+from tests.bench.scenarios import Values
+
+
+def rounds(*gateway_us: float, proxy_us: float = 100.0) -> list[Values]:
+    return [{"cpu_us": {"prismd": us, "proxy": proxy_us, "nginx": 20.0}} for us in gateway_us]
+
+
+def shown(table: object) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_a_figure_counts_by_its_median_and_shows_its_spread() -> None:
+    summary = report.summarise(rounds(900, 140, 160))["cpu_us"]["prismd"]
+    assert (summary.median, summary.low, summary.high) == (160, 140, 900)
+    text = shown(report.goal_table(report.summarise(rounds(900, 140, 160))))
+    assert "140 to 900" in text
+    assert "not met" in text
+
+
+def test_a_ratio_is_taken_within_each_round() -> None:
+    values: list[Values] = [
+        {"cpu_us": {"prismd": 100, "nginx": 10}},
+        {"cpu_us": {"prismd": 300, "nginx": 60}},
+        {"cpu_us": {"prismd": 900, "nginx": 100}},
+    ]
+    assert report.summarise(values)["cpu_to_nginx"]["prismd"].median == 9
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(80, "aim met"), (90, "aim met"), (150, "met"), (151, "not met")]
+)
+def test_less_is_better(value: float, verdict: str) -> None:
+    assert Goal("x", "x", "us", must=150, aim=90).verdict(value) == verdict
+
+
+def test_more_is_better_where_it_is() -> None:
+    goal = Goal("x", "x", "/s", must=6_000, aim=10_000, is_floor=True)
+    assert [goal.verdict(rate) for rate in (5_999, 6_000, 10_000)] == ["not met", "met", "aim met"]
+
+
+@pytest.mark.parametrize(("us", "code"), [(390.0, 0), (410.0, 1)])
+def test_only_a_gross_regression_fails_the_short_form(
+    monkeypatch: pytest.MonkeyPatch, us: float, code: int
+) -> None:
+    monkeypatch.setattr(bench, "_measure", lambda *_: rounds(us, us, us))
+    assert bench.main(["--short"]) == code
+    assert bench.main(["--only", "cpu"]) == 0
+
+
+def test_a_run_is_compared_with_an_earlier_one() -> None:
+    before = report.to_json(report.summarise(rounds(200)), rounds=1)
+    text = shown(report.comparison(report.summarise(rounds(150)), before))
+    assert "0.75" in text
+    other: dict[str, Any] = {**before, "version": 0}
+    with pytest.raises(ValueError, match="version"):
+        report.comparison(report.summarise(rounds(150)), other)
+
+
+def test_every_goal_is_one_that_rounds_can_measure() -> None:
+    assert all(goal.aim >= goal.must if goal.is_floor else goal.aim <= goal.must for goal in GOALS)
