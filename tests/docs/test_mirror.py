@@ -9,12 +9,14 @@ LAYERS = ("kernel", "dialects", "policy", "routing", "metering", "store")
 
 ELSEWHERE = {
     "store/files.py": "store/test_backup.py",
+    "kernel/outbound_error.py": "kernel/test_outbound.py",
     "dialects/base.py": "dialects/test_openai.py",
     "metering/gap_prices.py": "metering/test_public_prices.py",
     "metering/overrides.py": "metering/test_prices.py",
     "metering/recorder.py": "metering/test_prometheus.py",
     "store/db.py": "store/test_sqlite.py",
     "store/faults.py": "store/test_sqlite.py",
+    "store/lingering.py": "store/test_booking.py",
     "store/readers.py": "store/test_sqlite.py",
     "store/report.py": "store/test_verify.py",
     "store/secrets.py": "store/test_stores.py",

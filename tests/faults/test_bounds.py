@@ -110,10 +110,6 @@ def test_a_connection_that_the_provider_has_closed_is_not_used_again(free: Gatew
         assert free.has_let_go(FREE, within_s=MARGIN_S)
 
 
-@pytest.mark.xfail(
-    reason="httpx2 keeps what follows an answer, and takes it for the next one; the client that "
-    "takes its place does not"
-)
 def test_what_nobody_asked_for_is_no_answer_to_the_next_call(free: Gateway) -> None:
     free.proxy.faults[FREE] = spoil.kept_open(plain({"choices": ["of another call"]}), FOR_EVER_S)
     key = free.key(FREE)

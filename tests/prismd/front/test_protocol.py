@@ -287,3 +287,54 @@ async def test_a_client_that_takes_its_time_is_served(
             got += len(piece)
             await asyncio.sleep(SHORT_S / 8)
     assert got > size
+
+
+@pytest.mark.parametrize("value", [b"a\r\nset-cookie: x=1", b"a\nb", b"a\rb", b"a\0b"])
+async def test_no_header_of_an_answer_can_begin_another(serve: Serve, value: bytes) -> None:
+    async def injects(_: Scope, __: Receive, send: Send) -> None:
+        headers = [(b"x-model", value), (b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hi"})
+
+    answer = await answer_to(await serve(injects), head())
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"set-cookie" not in answer
+
+
+@pytest.mark.parametrize("length", [1, 3])
+async def test_an_answer_of_another_length_than_it_says_is_cut(serve: Serve, length: int) -> None:
+    async def lies(_: Scope, __: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"%d" % length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"hi"})
+
+    assert not (await answer_to(await serve(lies), head())).endswith(b"hi")
+
+
+async def test_who_serves_is_told_at_once_that_the_client_has_left(serve: Serve) -> None:
+    has_left = asyncio.Event()
+
+    async def waits(scope: Scope, _: Receive, __: Send) -> None:
+        scope["exchange"].on_leave = has_left.set
+        await has_left.wait()
+
+    _, writer = await asyncio.open_connection("127.0.0.1", await serve(waits))
+    writer.write(GOOD)
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(5):
+        await has_left.wait()
+
+
+async def test_one_idle_timer_serves_all_requests(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_S", SHORT_S)
+    port = await serve(hello)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            writer.write(GOOD)
+            assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.read() == b""  # closed, once it has been idle for long
+    writer.close()
