@@ -69,5 +69,12 @@ def test_a_run_is_compared_with_an_earlier_one() -> None:
         report.comparison(report.summarise(rounds(150)), other)
 
 
+def test_a_run_can_be_shown_in_the_readme() -> None:
+    run = report.to_json(report.summarise(rounds(140)), rounds=1)
+    lines = report.markdown(run).splitlines()
+    assert lines[0].endswith("1 interleaved rounds, medians.")
+    assert any("140 | 140 to 140 | met | 100 | 20 |" in line for line in lines)
+
+
 def test_every_goal_is_one_that_rounds_can_measure() -> None:
     assert all(goal.aim >= goal.must if goal.is_floor else goal.aim <= goal.must for goal in GOALS)

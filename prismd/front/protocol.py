@@ -91,9 +91,13 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header of the head; a trailer would come after the checks, and is dropped."""
-        if self._is_head_open:
-            self._head_bytes += len(name) + len(value)
-            super().on_header(name, value)
+        if not self._is_head_open:
+            return
+        self._head_bytes += len(name) + len(value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Let a request in whose head is within its limits."""

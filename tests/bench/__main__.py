@@ -24,6 +24,9 @@ console = Console(stderr=True)
 def main(arguments: list[str]) -> int:
     """Run and report."""
     args = _parse(arguments)
+    if args.readme:
+        print(report.markdown(json.loads(Path(args.readme).read_text())), end="")
+        return 0
     names = SHORT if args.short else tuple(args.only or [one.name for one in SCENARIOS])
     rounds = SHORT_ROUNDS if args.short else args.rounds
     measured = _measure(names, rounds, args.peers)
@@ -69,6 +72,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="CPU only, under a minute, for CI")
     parser.add_argument("--json", action="store_true", help="write the run to stdout")
     parser.add_argument("--compare", metavar="FILE", help="an earlier run's --json")
+    parser.add_argument("--readme", metavar="FILE", help="print a --json run as Markdown")
     return parser.parse_args(arguments)
 
 

@@ -115,17 +115,8 @@ def goal_table(summaries: Summaries) -> Table:
         found = summaries.get(goal.figure, {}).get(GATEWAY)
         if found is None:
             continue
-        sign = "≥" if goal.is_floor else "≤"
         others = [_said(summaries[goal.figure].get(peer)) for peer in peers]
-        table.add_row(
-            goal.what,
-            f"{sign} {_number(goal.must)} {goal.unit}".rstrip(),
-            _number(goal.aim),
-            _number(found.median),
-            f"{_number(found.low)} to {_number(found.high)}",
-            goal.verdict(found.median),
-            *others,
-        )
+        table.add_row(*_cells(goal, found), *others)
     return table
 
 
@@ -175,20 +166,61 @@ def to_json(summaries: Summaries, *, rounds: int) -> dict[str, Any]:
     }
 
 
+def from_json(run: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
+    """Read a run that ``to_json`` wrote.
+
+    Raises:
+        ValueError: it is of another form.
+    """
+    if run.get("version") != VERSION:
+        msg = f"this is no run of version {VERSION}"
+        raise ValueError(msg)
+    return {
+        figure: {target: Summary(**one) for target, one in by_target.items()}
+        for figure, by_target in run["figures"].items()
+    }
+
+
+def markdown(run: Mapping[str, Any]) -> str:
+    """Return a run as the README shows it."""
+    summaries = from_json(run)
+    peers = [name for name in (YARDSTICK, NGINX) if name in summaries["cpu_us"]]
+    head = ["figure", "must", "aim", GATEWAY, "lowest to highest", "", *peers]
+    lines = [f"{run['machine']}; {run['rounds']} interleaved rounds, medians.", ""]
+    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for goal in GOALS:
+        by_target = summaries.get(goal.figure, {})
+        if (found := by_target.get(GATEWAY)) is not None:
+            cells = [*_cells(goal, found), *(_said(by_target.get(peer)) for peer in peers)]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(goal: Goal, found: Summary) -> list[str]:
+    """Return what is said of a goal and its figure."""
+    sign = "≥" if goal.is_floor else "≤"
+    return [
+        goal.what,
+        f"{sign} {_number(goal.must)} {goal.unit}".rstrip(),
+        _number(goal.aim),
+        _number(found.median),
+        f"{_number(found.low)} to {_number(found.high)}",
+        goal.verdict(found.median),
+    ]
+
+
 def comparison(summaries: Summaries, earlier: Mapping[str, Any]) -> Table:
     """Return each figure of the gateway beside an earlier run's.
 
     Raises:
         ValueError: the earlier run is of another form.
     """
-    if earlier.get("version") != VERSION:
-        msg = f"this is no run of version {VERSION}"
-        raise ValueError(msg)
+    before_run = from_json(earlier)
     table = Table("figure", "before", "now", "now / before")
     for figure, by_target in summaries.items():
         now = by_target.get(GATEWAY)
-        before = earlier["figures"].get(figure, {}).get(GATEWAY)
-        if now is not None and before is not None and before["median"]:
-            share = now.median / before["median"]
-            table.add_row(figure, f"{before['median']:.4g}", f"{now.median:.4g}", f"{share:.2f}")
+        before = before_run.get(figure, {}).get(GATEWAY)
+        if now is not None and before is not None and before.median:
+            share = now.median / before.median
+            table.add_row(figure, _number(before.median), _number(now.median), f"{share:.2f}")
     return table
