@@ -136,29 +136,31 @@ class App:
         self._hot = {(route.method, route.path): route.handler for route in HOT}
         self._hot_methods = {route.path: route.method for route in HOT}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request that the front has let through."""
         path = scope["path"]
         handler = self._hot.get((scope["method"], path))
         if handler is not None:
-            await handler(self._gateway, scope, receive, send)
-        elif path in self._hot_methods:
+            return handler(self._gateway, scope, receive, send)
+        if path in self._hot_methods:
             raise _wrong_method(scope["method"], self._hot_methods[path])
+        return self._serve_room(scope, receive, send)
+
+    async def _serve_room(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            is_large = scope["path"] == chat.COUNT_TOKENS
+            limit = self._gateway.snapshot.max_body_bytes if is_large else MAX_ROOM_BODY_BYTES
+            body = await read_body(scope, receive, limit)
+        except ClientLeft:
+            return
+        if scope["method"] == "HEAD":
+            scope, send = {**scope, "method": "GET"}, _head_only(send)
+        room = partial(self._rooms, scope, _replayed(body, receive))
+        key = idempotency.key_of_change(self._gateway, scope, body)
+        if key is None:
+            await room(send)
         else:
-            try:
-                is_large = path == chat.COUNT_TOKENS
-                limit = self._gateway.snapshot.max_body_bytes if is_large else MAX_ROOM_BODY_BYTES
-                body = await read_body(scope, receive, limit)
-            except ClientLeft:
-                return
-            if scope["method"] == "HEAD":
-                scope, send = {**scope, "method": "GET"}, _head_only(send)
-            room = partial(self._rooms, scope, _replayed(body, receive))
-            key = idempotency.key_of_change(self._gateway, scope, body)
-            if key is None:
-                await room(send)
-            else:
-                await idempotency.serve_once(self._gateway, key, scope["request_id"], room, send)
+            await idempotency.serve_once(self._gateway, key, scope["request_id"], room, send)
 
 
 class Cors:
@@ -169,12 +171,11 @@ class Cors:
         self._gateway = gateway
         self._wrapped: tuple[object, ASGIApp] = (None, app)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request, through CORS where it is switched on."""
         rules = self._gateway.snapshot.config.cors
         if not rules.enabled or scope["path"].startswith("/-/"):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         if self._wrapped[0] is not rules:
             wrapped = CORSMiddleware(
                 answering(self._app),  # inside: a page may read errors, too
@@ -186,7 +187,7 @@ class Cors:
                 allow_credentials=rules.allow_credentials,
             )
             self._wrapped = (rules, wrapped)
-        await self._wrapped[1](scope, receive, send)
+        return self._wrapped[1](scope, receive, send)
 
 
 def build(gateway: Gateway) -> ASGIApp:

@@ -1,11 +1,11 @@
 """The raw ASGI side of the hot rooms: read a body, answer, and notice a client that leaves."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from itertools import islice
-from typing import TypeVar
+from types import TracebackType
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from prismd.flow.reply import Reply
 from prismd.flow.stream import STREAM_HEADERS
@@ -13,9 +13,9 @@ from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
 from prismd.kernel.tasks import Deadline
 
-T = TypeVar("T")
-
 _OURS = b"x-prism-"
+_JSON = (b"content-type", b"application/json")
+_EVENTS = [(name.encode(), value.encode()) for name, value in STREAM_HEADERS.items()]
 MAX_TIMEOUT_MS = 3_600_000
 MAX_TAGS = 16
 MAX_TAG_NAME_CHARS = 64
@@ -76,37 +76,44 @@ def _too_large(max_bytes: int) -> TooLarge:
     return TooLarge(f"The body is over the limit of {max_bytes} bytes for this path.")
 
 
-async def while_connected(scope: Scope, work: Awaitable[T]) -> T:
-    """Await ``work``; if the client leaves meanwhile, cancel it and wait until it has cleaned up.
+class WhileConnected:
+    """Cut what runs in the block when the client leaves, and wait until it has cleaned up.
 
-    Raises:
-        ClientLeft: the client left before ``work`` ended.
+    Raises ClientLeft then: ``with WhileConnected(scope): await …``.
     """
-    current = asyncio.current_task()
-    assert current is not None  # noqa: S101  # ASGI apps run in a task
-    exchange = scope["exchange"]
-    exchange.on_leave = current.cancel
-    if exchange.disconnected:
-        current.cancel()
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if exchange.disconnected and not current.uncancel():
+
+    __slots__ = ("_exchange", "_task")
+
+    def __init__(self, scope: Scope) -> None:
+        self._exchange = scope["exchange"]
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # ASGI apps run in a task
+        self._task = task
+        self._exchange.on_leave = task.cancel
+        if self._exchange.disconnected:
+            task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self._exchange.on_leave = None
+        if kind is None or not issubclass(kind, asyncio.CancelledError):
+            return
+        if self._exchange.disconnected and not self._task.uncancel():
             raise ClientLeft from None
-        raise
-    finally:
-        exchange.on_leave = None
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
     """Write a reply; a stream is written event by event, each as it comes."""
     if reply.stream is None:
         body = reply.body or b""
-        await _start(send, reply, {"content-type": "application/json"}, length=len(body))
+        await send(_head(reply, [_JSON, (b"content-length", b"%d" % len(body))]))
         await send({"type": "http.response.body", "body": body})
         return
     try:
-        await _start(send, reply, STREAM_HEADERS)
+        await send(_head(reply, _EVENTS))
         async for event in reply.stream:
             await send({"type": "http.response.body", "body": event, "more_body": True})
     finally:
@@ -114,16 +121,16 @@ async def send_reply(send: Send, reply: Reply) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _start(
-    send: Send, reply: Reply, of_body: dict[str, str], *, length: int | None = None
-) -> None:
+def _head(reply: Reply, of_body: list[tuple[bytes, bytes]]) -> Message:
+    """Return the head of an answer; a kept one says itself what its body is."""
     headers = [
         (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in (of_body | reply.headers).items()
+        for name, value in reply.headers.items()
     ]
-    if length is not None:
-        headers.append((b"content-length", str(length).encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    if "content-type" in reply.headers:
+        of_body = [header for header in of_body if header[0] != b"content-type"]
+    headers += of_body
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
 def prism_headers(scope: Scope) -> dict[str, str]:

@@ -8,13 +8,13 @@ from prismd.dialects.openai import parse_chat
 from prismd.endpoints import deps, idempotency
 from prismd.endpoints.asgi import (
     ClientLeft,
+    WhileConnected,
     prism_headers,
     read_body,
     send_reply,
     tags_of,
     take_body,
     timeout_of,
-    while_connected,
 )
 from prismd.endpoints.replies import json_reply
 from prismd.flow.serve import serve
@@ -23,7 +23,6 @@ from prismd.kernel import clock
 from prismd.kernel.errors import PrismError
 from prismd.metering.tokens import estimate_messages
 from prismd.policy.access import check_ip, check_model
-from prismd.snapshot import Snapshot
 from prismd.wire.call import Call, DialectName, Op
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
@@ -61,21 +60,17 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             timeout_s=timeout_of(headers),
             idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),
         )
-
-        work = _walk(gateway, snap, call, send)
         if call.idempotency_key is not None and not call.request.is_stream:
-            await work  # to its end, for the next try of a client that leaves
+            # To its end, for the next try of a client that leaves.
+            await send_reply(send, await serve(gateway, snap, call))
         else:
-            await while_connected(scope, work)
+            with WhileConnected(scope):
+                await send_reply(send, await serve(gateway, snap, call))
     except ClientLeft:
         return
     except PrismError:
         deps.tell_limits(gateway, caller.key, scope)
         raise
-
-
-async def _walk(gateway: Gateway, snap: Snapshot, call: Call, send: Send) -> None:
-    await send_reply(send, await serve(gateway, snap, call))
 
 
 class CountTokensReply(BaseModel):

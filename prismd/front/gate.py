@@ -8,6 +8,7 @@ the answer whatever it will be.
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -38,7 +39,7 @@ class Gate:
         scope["reply_headers"] = reply_headers
         is_later = started = False
 
-        async def send_on(message: Message) -> None:
+        def send_on(message: Message) -> Awaitable[None]:
             nonlocal started
             if not started:
                 started = True
@@ -49,7 +50,7 @@ class Gate:
                 if self._gateway.is_draining:
                     headers.append((b"connection", b"close"))
                 message["headers"] = spelling.with_later(headers) if is_later else headers
-            await send(message)
+            return send(message)
 
         try:
             head = check_headers(scope["headers"])
