@@ -26,13 +26,12 @@ from prismd.routing.health import HealthBook
 from prismd.snapshot import Snapshot
 from prismd.store import keys as key_table
 from prismd.store.audit import AuditLog
+from prismd.store.booking import SettleEntry
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
 from prismd.store.idempotency import KeptAnswers
 from prismd.store.stores import Stores
 from prismd.wire.idempotency import IdempotencyKey
-from prismd.wire.ledger import Hold
-from prismd.wire.usage import CallRecord
 
 MAX_DRAINS = 32
 
@@ -43,16 +42,6 @@ class ConfigFault:
 
     at_s: float
     problems: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A call that is over, and whose end could not be written down yet."""
-
-    record: CallRecord
-    hold: Hold
-    keep: Callable[[Tx], None] | None
-    """Keeps the answer under the call's idempotency key, in the same transaction."""
 
 
 class Progress(Protocol):
@@ -107,7 +96,7 @@ class Gateway:
     last_config_error: ConfigFault | None = None
     needs_restart: list[str] = field(default_factory=list)
     """Configuration names that have changed but need a restart."""
-    unsettled: list[Unsettled] = field(default_factory=list)
+    unsettled: list[SettleEntry] = field(default_factory=list)
     """Settlements that the disk refused; tried again until they are written."""
     drains: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_DRAINS))
     """Answers that are read to their end although the client has left."""

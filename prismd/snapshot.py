@@ -30,12 +30,19 @@ from prismd.providers.base import AuthKind, ProviderSpec, Upstream
 from prismd.providers.registry import by_type, nearest_type, type_names
 from prismd.providers.sender import HttpUpstream, resolve_base_url
 from prismd.routing.catalog import Catalog, Provider, Target
+from prismd.routing.offer import Offer, OfferName, make_offer
+from prismd.routing.plan import plan
+from prismd.wire.call import Op
+from prismd.wire.key import KeyRecord
 from prismd.wire.price import ModelFacts, Price, PriceOverride
 
 UPSTREAM_TIMEOUT_S = MAX_DURATION_S
 """The sender's own limit; the corridor's deadlines are not longer, and come first."""
 
 MIN_ADMIN_TOKEN_CHARS = 32
+
+MAX_OFFERS = 4_096
+"""Offers that are remembered: a caller may name any model of a provider that lists none."""
 
 _ERROR_STATUSES = range(400, 600)
 _CREDENTIAL_REFUSED = frozenset({401, 403})
@@ -55,6 +62,7 @@ class Snapshot:
     allowed_hosts: frozenset[str] | None
     """Host names that are served, lower case; None: every well-formed one."""
     trusted_proxies: tuple[Network, ...]
+    _offers: dict[OfferName, Offer] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def max_body_bytes(self) -> int:
@@ -87,10 +95,6 @@ class Snapshot:
         rule = self.config.cost_tracking.unknown_models
         return rule == "deny" or (rule == "deny_managed" and is_paid_ahead)
 
-    def is_drained(self, provider_id: str) -> bool:
-        """Say whether answers are read to their end although the client has left."""
-        return self.config.providers[provider_id].on_disconnect == "drain"
-
     def failover_covers(self, error: UpstreamError) -> bool:
         """Say whether the next target is tried after this failure."""
         failover = self.config.routing.failover
@@ -110,6 +114,34 @@ class Snapshot:
             return by_model
         of_provider = self.config.providers[provider_id].default_timeout
         return of_provider or self.config.server.default_request_timeout
+
+    def offer(self, model: str, op: Op, key: KeyRecord) -> Offer:
+        """Return what a call of a key may be sent to; most calls find what another one has asked.
+
+        Raises:
+            NotFound: nobody serves the model. Forbidden: the key may use none of the providers.
+            Unsupported: none of them can do the operation.
+        """
+        edition, name = self.prices.edition(), (model, op, key.providers, key.org_id)
+        offer = self._offers.get(name)
+        if offer is None or offer.edition != edition:
+            if len(self._offers) >= MAX_OFFERS:
+                self._offers.clear()
+            offer = self._offers[name] = self._find_offer(name, op, edition)
+        return offer
+
+    def _find_offer(self, name: OfferName, op: Op, edition: tuple[int, int]) -> Offer:
+        model, _, allowed_providers, org_id = name
+        attempts = plan(
+            self.catalog.resolve(model),
+            op=op,
+            allowed_providers=allowed_providers,
+            max_attempts=self.max_attempts,
+        )
+        facts = [self.facts(model, attempt.target, org_id) for attempt in attempts]
+        sections = self.config.providers.items()
+        drained = {name for name, section in sections if section.on_disconnect == "drain"}
+        return make_offer(attempts, facts, drained=drained, edition=edition)
 
     def facts(self, public_name: str, target: Target, org_id: str | None = None) -> ModelFacts:
         """Return context window of a model, and its price for an org."""

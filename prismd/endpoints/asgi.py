@@ -124,8 +124,7 @@ async def send_reply(send: Send, reply: Reply) -> None:
 def _head(reply: Reply, of_body: list[tuple[bytes, bytes]]) -> Message:
     """Return the head of an answer; a kept one says itself what its body is."""
     headers = [
-        (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in reply.headers.items()
+        (name.encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()
     ]
     if "content-type" in reply.headers:
         of_body = [header for header in of_body if header[0] != b"content-type"]

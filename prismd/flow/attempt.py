@@ -19,14 +19,13 @@ from prismd.dialects.openai import chat_call, read_usage
 from prismd.dialects.openai_error import read_error
 from prismd.dialects.openai_stream import OpenAIStream
 from prismd.flow.reserve import Reservation
+from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
 from prismd.kernel.tasks import Deadline
-from prismd.metering.trace import Trace
 from prismd.providers.base import UpstreamResponse
 from prismd.routing.plan import Attempt
-from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
@@ -57,16 +56,15 @@ class Begun(msgspec.Struct, frozen=True, eq=False):
     first_byte_s: float
 
 
-async def attempt(
-    gateway: Gateway, snap: Snapshot, call: Call, reservation: Reservation, trace: Trace
-) -> Whole | Begun:
+async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
     """Return the first answer of the attempts that were reserved.
 
     Raises:
         UpstreamError: the last target's failure, or the caller's own mistake as the vendor saw it.
         NoTarget: several targets were tried and none was available.
     """
-    planned = reservation.attempts
+    gateway, snap, call, trace = walk.gateway, walk.snap, walk.call, walk.trace
+    planned = reservation.targets.attempts
     allowed_s = snap.timeout_s(call.request.model, planned[0].provider.id)
     is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
     deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
@@ -78,7 +76,11 @@ async def attempt(
         if share_s <= 0:
             break
         try:
-            answer = await _send_within(share_s, call, target, reservation.output_limit)
+            try:
+                with Deadline(share_s):
+                    answer = await _send(call, target, reservation.output_limit)
+            except TimeoutError:
+                raise _too_slow(target, share_s) from None
         except UpstreamError as error:
             trace.attempt(
                 target.provider.id, target.model, status=error.upstream_status, outcome=error.code
@@ -98,19 +100,13 @@ async def attempt(
     if last is None:
         msg = "The time for this call was over before a provider could be asked."
         raise UpstreamTimeout(msg, provider=planned[0].provider.id)
-    raise _exhausted(planned[: len(trace.attempts)], last) from last
+    raise _exhausted(planned[: trace.attempt_count], last) from last
 
 
-async def _send_within(
-    share_s: float, call: Call, target: Attempt, output_limit: int | None
-) -> Whole | Begun:
-    try:
-        with Deadline(share_s):
-            return await _send(call, target, output_limit)
-    except TimeoutError:
-        waited = f"{share_s:.1f} s" if share_s >= 1 else f"{math.ceil(share_s * 1000)} ms"
-        msg = f"Provider '{target.provider.id}' did not answer within {waited}."
-        raise UpstreamTimeout(msg, provider=target.provider.id) from None
+def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
+    waited = f"{share_s:.1f} s" if share_s >= 1 else f"{math.ceil(share_s * 1000)} ms"
+    msg = f"Provider '{target.provider.id}' did not answer within {waited}."
+    return UpstreamTimeout(msg, provider=target.provider.id)
 
 
 async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole | Begun:
@@ -144,6 +140,8 @@ async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole 
 
 def _local_headers(call: Call) -> tuple[tuple[str, str], ...]:
     """Return what only a provider on this machine is told: it may be our own fake."""
+    if not call.headers:
+        return (("x-request-id", call.id),)
     fake = [item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS)]
     return (("x-request-id", call.id), *fake)
 

@@ -6,9 +6,10 @@ tokens per minute. The hold is an upper bound, and it is enforced: a caller that
 of a stream leaves, so that a crash finds out about every call that may have cost something.
 """
 
-import asyncio
 import logging
 import math
+from collections.abc import Awaitable
+from functools import partial
 
 import msgspec
 
@@ -16,7 +17,8 @@ from prismd.gateway import Gateway
 from prismd.kernel.errors import Forbidden, PrismError
 from prismd.metering.billing import upper_bound
 from prismd.metering.tokens import estimate_chars, estimate_messages
-from prismd.policy.ratelimit import TokenSlot
+from prismd.policy.ratelimit import RateLimiter, TokenSlot
+from prismd.routing.offer import Offer, Targets
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.store.booking import HoldEntry
@@ -25,7 +27,7 @@ from prismd.store.ledger import LedgerMismatch
 from prismd.wire.call import Call
 from prismd.wire.key import KeyType
 from prismd.wire.ledger import Hold
-from prismd.wire.price import ModelFacts, Price
+from prismd.wire.price import Price
 from prismd.wire.usage import OpenCall
 
 log = logging.getLogger("prism.reserve")
@@ -41,32 +43,34 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What was set aside for one call; settling gives it back."""
 
     hold: Hold
-    attempts: tuple[Attempt, ...]
-    """The planned attempts that can be paid for, at least one."""
-    prices: tuple[Price | None, ...]
-    """What each of them costs."""
+    targets: Targets
+    """The planned attempts that can be paid for, at least one, and their prices."""
     tokens: TokenSlot | None
     output_limit: int | None
     """What to send as ``max_tokens``, per choice: the caller gave none, and the hold must hold."""
     max_output_tokens: int | None
     """The most that the answer can have; None when nothing limits the call."""
-    written: asyncio.Future[None]
-    """Done when the hold is durable."""
+    written: Awaitable[None] | None
+    """Done when the hold is durable; None when nobody waits for that."""
     call: OpenCall
 
     def price_of(self, attempt: Attempt) -> Price | None:
         """Return the price of an attempt at the time of the reservation."""
-        return self.prices[self.attempts.index(attempt)]
+        attempts, prices = self.targets.attempts, self.targets.prices
+        return prices[0] if attempt is attempts[0] else prices[attempts.index(attempt)]
+
+    def told(self) -> dict[str, object]:
+        """Return what the trace says of it."""
+        return {
+            "hold_nano_usd": self.hold.amount_nano_usd,
+            "budgets": [window.budget_id for window in self.hold.windows],
+            "output_limit": self.output_limit,
+        }
 
     def forget_tokens(self) -> None:
         """Give back the tokens of a call that used none."""
         if self.tokens is not None:
             self.tokens.correct(0)
-
-
-class _Target(msgspec.Struct, frozen=True):
-    attempt: Attempt
-    facts: ModelFacts
 
 
 class _Size(msgspec.Struct, frozen=True):
@@ -78,9 +82,7 @@ class _Size(msgspec.Struct, frozen=True):
     output_limit: int | None
 
 
-def reserve(
-    gateway: Gateway, snap: Snapshot, call: Call, planned: tuple[Attempt, ...]
-) -> Reservation:
+def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reservation:
     """Hold what a call may cost and use; nothing is held when this raises.
 
     Raises:
@@ -95,29 +97,23 @@ def reserve(
     budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
     is_prepaid = key.key_type is KeyType.MANAGED
     is_paid_ahead = is_prepaid or any(budget.is_hard for budget in budgets)
-    targets = _affordable(snap, call, planned, is_paid_ahead=is_paid_ahead)
-    attempts = tuple(target.attempt for target in targets)
-    prices = tuple(target.facts.price for target in targets)
+    targets = offer.every
+    if offer.priced is not targets and snap.needs_price(is_paid_ahead=is_paid_ahead):
+        if offer.priced is None:
+            raise _no_price(call, offer)
+        targets = offer.priced
 
     size: _Size | None = None
-    amount = 0
+    tokens, amount = None, 0
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        size = _size(snap, call, targets, gateway.limiter.tokens_left(key, call.started_s))
-    if is_paid_ahead and size is not None:
-        bounds = [
-            upper_bound(price, input_tokens=size.input_tokens, output_tokens=size.output_tokens)
-            for price in prices
-            if price is not None
-        ]
-        amount = max(bounds, default=0)
-    tokens = None
-    if size is not None:
+        size = _size(snap, call, targets.context_tokens, gateway.limiter)
+        amount = _bound(targets, size) if is_paid_ahead else 0
         wanted = size.input_tokens + size.output_tokens
         tokens = gateway.limiter.reserve_tokens(key, wanted, call.started_s)
     try:
         hold = gateway.reserve.hold(call, budgets, amount)
         try:
-            open_call = _open_call(call, attempts[0], prices[0], size)
+            open_call = _open_call(call, targets.attempts[0], targets.prices[0], size)
             written = _write(gateway, hold, open_call)
         except BaseException:
             gateway.reserve.release(hold)
@@ -128,8 +124,7 @@ def reserve(
         raise
     return Reservation(
         hold=hold,
-        attempts=attempts,
-        prices=prices,
+        targets=targets,
         tokens=tokens,
         output_limit=size.output_limit if size else None,
         max_output_tokens=size.output_tokens if size else None,
@@ -138,48 +133,42 @@ def reserve(
     )
 
 
-def _affordable(
-    snap: Snapshot, call: Call, planned: tuple[Attempt, ...], *, is_paid_ahead: bool
-) -> list[_Target]:
-    """Return the attempts with what is known of their models; none without a price if it matters.
-
-    Raises:
-        Forbidden: none is left.
-    """
-    org_id = call.caller.key.org_id
-    targets = [
-        _Target(attempt, snap.facts(call.request.model, attempt.target, org_id))
-        for attempt in planned
+def _bound(targets: Targets, size: _Size) -> int:
+    """Return what the dearest of the targets can cost."""
+    known = (price for price in targets.prices if price is not None)
+    bounds = [
+        upper_bound(price, input_tokens=size.input_tokens, output_tokens=size.output_tokens)
+        for price in known
     ]
-    if not snap.needs_price(is_paid_ahead=is_paid_ahead):
-        return targets
-    priced = [target for target in targets if target.facts.price is not None]
-    if not priced:
-        names = ", ".join(f"{attempt.provider.id}/{attempt.model}" for attempt in planned)
-        msg = (
-            f"The model '{call.request.model}' has no price ({names}), so credits and budgets "
-            "cannot be kept. The operator can give it one: prismctl prices set."
-        )
-        raise Forbidden(msg, code="model_not_priced", param="model")
-    return priced
+    return max(bounds, default=0)
 
 
-def _size(snap: Snapshot, call: Call, targets: list[_Target], tokens_left: int | None) -> _Size:
-    """Bound the tokens of a call from above; ``tokens_left`` are those of this minute."""
+def _no_price(call: Call, offer: Offer) -> Forbidden:
+    names = ", ".join(f"{step.provider.id}/{step.model}" for step in offer.every.attempts)
+    msg = (
+        f"The model '{call.request.model}' has no price ({names}), so credits and budgets "
+        "cannot be kept. The operator can give it one: prismctl prices set."
+    )
+    return Forbidden(msg, code="model_not_priced", param="model")
+
+
+def _size(snap: Snapshot, call: Call, context_tokens: int | None, limiter: RateLimiter) -> _Size:
+    """Bound the tokens of a call from above."""
     peek = call.request.peek
     prompt = estimate_messages(peek.messages, peek.tools or ())
-    prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions or ())
+    if peek.functions:
+        prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions)
     most = math.ceil(prompt * PROMPT_MARGIN)
     choices = max(1, peek.n or 1)
-    given = [limit for limit in (peek.max_tokens, peek.max_completion_tokens) if limit is not None]
-    if given:  # a vendor may read either
-        return _Size(prompt, most, max(0, *given) * choices, None)
+    if peek.max_tokens is not None or peek.max_completion_tokens is not None:
+        # A vendor may read either.
+        given = max(0, peek.max_tokens or 0, peek.max_completion_tokens or 0)
+        return _Size(prompt, most, given * choices, None)
     limit = snap.default_max_tokens
-    known = (target.facts.context_tokens for target in targets)
-    contexts = [context for context in known if context is not None]
-    if contexts:
-        limit = max(1, min(limit, min(contexts) - most))
+    if context_tokens is not None:
+        limit = max(1, min(limit, context_tokens - most))
     per_minute = call.caller.key.rate_limit_tpm
+    tokens_left = limiter.tokens_left(call.caller.key, call.started_s)
     if per_minute is not None and tokens_left is not None:
         # Otherwise a key with few tokens per minute could not leave max_tokens out. An answer is
         # not cut shorter than this, though: then the call waits for room.
@@ -191,7 +180,7 @@ def _size(snap: Snapshot, call: Call, targets: list[_Target], tokens_left: int |
 def _open_call(call: Call, attempt: Attempt, price: Price | None, size: _Size | None) -> OpenCall:
     key = call.caller.key
     # Where nothing is limited, the prompt is not counted ahead: a rough size does for a crash.
-    rough = estimate_chars(call.request.size_bytes)
+    prompt = size.prompt_tokens if size else estimate_chars(call.request.size_bytes)
     return OpenCall(
         owner=key.owner,
         org_id=key.org_id,
@@ -200,23 +189,24 @@ def _open_call(call: Call, attempt: Attempt, price: Price | None, size: _Size | 
         provider=attempt.provider.id,
         upstream_model=attempt.model,
         is_stream=call.request.is_stream,
-        input_tokens=size.prompt_tokens if size else rough,
+        input_tokens=prompt,
         price=price,
         tags=call.tags,
     )
 
 
-def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> asyncio.Future[None]:
-    def tell(written: asyncio.Future[None]) -> None:
-        if written.cancelled() or (error := written.exception()) is None:
-            return
-        if isinstance(error, LedgerMismatch):
-            gateway.reserve.faulty_keys.add(hold.key_id)
-            gateway.bus.publish("ledger", {"action": "mismatch", "key_id": hold.key_id})
-            log.critical("the books of key %s do not agree: %s", hold.key_id, error)
-        elif not isinstance(error, PrismError):
-            log.error("the hold of %s cannot be written", hold.request_id, exc_info=error)
+def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> Awaitable[None] | None:
+    entry = HoldEntry(hold, call, partial(_not_written, gateway))
+    if call.is_stream:
+        return gateway.stores.state.write(entry)
+    gateway.stores.state.write_soon(entry)
+    return None
 
-    written = gateway.stores.state.write(HoldEntry(hold, call))
-    written.add_done_callback(tell)
-    return written
+
+def _not_written(gateway: Gateway, hold: Hold, error: Exception) -> None:
+    if isinstance(error, LedgerMismatch):
+        gateway.reserve.faulty_keys.add(hold.key_id)
+        gateway.bus.publish("ledger", {"action": "mismatch", "key_id": hold.key_id})
+        log.critical("the books of key %s do not agree: %s", hold.key_id, error)
+    elif not isinstance(error, PrismError):
+        log.error("the hold of %s cannot be written", hold.request_id, exc_info=error)

@@ -5,7 +5,6 @@ does with a call, read this function from top to bottom.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache, partial
 from urllib.parse import quote
 
@@ -14,11 +13,12 @@ from msgspec.structs import replace
 from prismd.dialects.errors import error_body
 from prismd.flow.attempt import Begun, Whole, attempt
 from prismd.flow.drain import Drain, Outlived, outlive
-from prismd.flow.replay import Claim, Kept, replay
+from prismd.flow.replay import Kept, replay
 from prismd.flow.reply import Reply
 from prismd.flow.reserve import Reservation, reserve
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
-from prismd.flow.stream import SUCCESS, Relay, Settle, hold_durably
+from prismd.flow.stream import SUCCESS, Relay, hold_durably
+from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import Internal, Overloaded, PrismError, UpstreamError
@@ -26,9 +26,10 @@ from prismd.kernel.money import NanoUsd, format_usd
 from prismd.metering.billing import bill
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
-from prismd.routing.plan import Attempt, plan
+from prismd.routing.offer import Offer
+from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
-from prismd.wire.call import Call
+from prismd.wire.call import Call, Caller
 from prismd.wire.common import Usage
 from prismd.wire.idempotency import Answer
 from prismd.wire.ledger import credit_account
@@ -44,185 +45,161 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     stage      produces            may end the call with
     replay     answer or claim     409 and 422 idempotency_…; only for calls with Idempotency-Key
     permit     admission           403 permission_denied, 429 rate_limit_exceeded
-    plan       attempts            404 model_not_found, 403 provider, 501 unsupported_operation
+    plan       offer               404 model_not_found, 403 provider, 501 unsupported_operation
     reserve    hold                402 credits, 429 budget or tokens per minute, 403 no price,
                                    503 storage_full
     attempt    answer (or stream)  502 / 503 / 504, or the vendor's own refusal
     settle     the call's record   never; exactly once, also when the client leaves
     """
     trace = Trace(call.started_s)
-    claim: Claim | None = None
-    admission: Admission | None = None
-    reservation: Reservation | None = None
-
-    async def close(outcome: Outcome) -> CallRecord:
-        return await settle(
-            gateway,
-            snap,
-            call,
-            outcome,
-            trace=trace,
-            admission=admission,
-            reservation=reservation,
-            claim=claim,
-        )
-
+    walk = Walk(gateway=gateway, snap=snap, call=call, trace=trace)
     try:
         if call.idempotency_key is not None:
             found = await replay(gateway, call.idempotency_key, call.id)
             if isinstance(found, Kept):
-                return await _again(gateway, snap, call, found, trace)
-            claim = found
+                return await _again(walk, found)
+            walk.claim = found
 
-        admission = permit(call, gateway.limiter)
-        trace.stage("permit", key_id=call.caller.key.id, ip=call.caller.ip, **admission.headers)
+        admission = walk.admission = permit(call, gateway.limiter)
+        trace.decided("permit", (call.caller, admission), _permitted)
 
-        attempts = plan(
-            snap.catalog.resolve(call.request.model),
-            op=call.op,
-            allowed_providers=call.caller.key.providers,
-            max_attempts=snap.max_attempts,
-        )
-        trace.stage("plan", targets=[f"{step.provider.id}/{step.model}" for step in attempts])
+        offer = snap.offer(call.request.model, call.op, call.caller.key)
+        trace.decided("plan", offer, Offer.told)
 
-        reservation = reserve(gateway, snap, call, attempts)
-        trace.stage("reserve", **_held(reservation))
+        reservation = walk.reservation = reserve(gateway, snap, call, offer)
+        trace.decided("reserve", reservation, Reservation.told)
 
-        if claim is not None:
-            await claim.begin()
-        answer = await _answer(gateway, snap, call, reservation, trace=trace, close=close)
+        if walk.claim is not None:
+            await walk.claim.begin()
+
+        if reservation.targets.is_drained:
+            answer = await _attempt_drained(walk, reservation)
+        else:
+            answer = await attempt(walk, reservation)
+        trace.decided("attempt", answer.attempt, _answered)
+        if isinstance(answer, Begun):
+            return await _stream(walk, reservation, answer)
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
         said = Answer(error.status, _JSON, error_body(error, call.dialect))
-        outcome = Outcome.failed(
-            error, _last_tried(reservation, trace), answer=said if error is caught else None
-        )
-        trace.stage("refused", code=error.code, param=error.param, message=_own_words(error))
-        await close(outcome)
-        error.headers |= _error_headers(error, trace, admission)
+        outcome = Outcome.failed(error, walk.last_tried, answer=said if error is caught else None)
+        trace.decided("refused", _refused(error), dict)
+        await settle(walk, outcome)
+        error.headers |= _error_headers(error, walk)
         raise
     except Outlived:
         raise
     except asyncio.CancelledError:
-        tried = _last_tried(reservation, trace)
+        tried = walk.last_tried
         # The provider had the prompt, and may have gone on: what it did is estimated.
         used = Usage() if tried is None else None
         status, code = CLIENT_CLOSED, "client_closed"
         if gateway.is_cutting:
             status, code = Overloaded.status, "shutting_down"
-        await close(Outcome(status=status, error_code=code, attempt=tried, usage=used))
+        await settle(walk, Outcome(status=status, error_code=code, attempt=tried, usage=used))
         raise
 
-    headers = admission.headers | _answer_headers(answer.attempt, trace)
-    if isinstance(answer, Relay):
-        headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
-        return Reply(headers, stream=answer)
-    record = await close(
+    record = await settle(
+        walk,
         Outcome(
             attempt=answer.attempt,
             usage=answer.usage,
             output_chars=len(answer.body),
             is_complete=True,
             first_byte_s=answer.first_byte_s,
-            answer=Answer(SUCCESS, _JSON, answer.body),
-        )
+            answer=Answer(SUCCESS, _JSON, answer.body) if walk.claim is not None else None,
+        ),
     )
-    return Reply(headers | _cost_headers(gateway, record), body=answer.body)
+    headers = _answer_headers(admission, answer.attempt, trace)
+    _add_cost(headers, gateway, record)
+    return Reply(headers, body=answer.body)
 
 
-async def _answer(
-    gateway: Gateway,
-    snap: Snapshot,
-    call: Call,
-    reservation: Reservation,
-    *,
-    trace: Trace,
-    close: Settle,
-) -> Whole | Relay:
-    """Return the first answer; a stream's hold is durable, and its first byte may leave.
+async def _attempt_drained(walk: Walk, reservation: Reservation) -> Whole | Begun:
+    """Return the first answer; if the client leaves before, the provider is read to its end.
 
     Raises:
         Outlived: the client left, but the provider is drained: the call is closed when it is over.
     """
-    is_drained = any(snap.is_drained(step.provider.id) for step in reservation.attempts)
-    drain = Drain(gateway.tasks, gateway.drains) if is_drained else None
-    relay = partial(
-        Relay, call, idle_timeout_s=snap.stream_idle_timeout_s, settle=close, drain=drain
+    drain = Drain(walk.gateway.tasks, walk.gateway.drains)
+    work = attempt(walk, reservation)
+    if not drain.has_room:
+        return await work
+    return await outlive(work, drain, after=partial(_close_late, walk, reservation))
+
+
+async def _stream(walk: Walk, reservation: Reservation, begun: Begun) -> Reply:
+    """Answer with a stream: its hold is durable, and its first byte may leave."""
+    gateway, call = walk.gateway, walk.call
+    await hold_durably(gateway, reservation, begun)
+    begun.decoder.annotate = partial(_metadata, gateway, call, reservation, begun)
+    stream = gateway.streams[call.id] = _relay(walk, reservation, begun)
+    headers = _answer_headers(walk.admission, begun.attempt, walk.trace)
+    headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
+    return Reply(headers, stream=stream)
+
+
+def _relay(walk: Walk, reservation: Reservation, begun: Begun) -> Relay:
+    is_drained = reservation.targets.is_drained
+    return Relay(
+        walk.call,
+        begun,
+        idle_timeout_s=walk.snap.stream_idle_timeout_s,
+        settle=partial(settle, walk),
+        drain=Drain(walk.gateway.tasks, walk.gateway.drains) if is_drained else None,
     )
-    work = attempt(gateway, snap, call, reservation, trace)
-    if drain is not None and drain.has_room:
-        answer = await outlive(work, drain, after=partial(_close_late, reservation, relay, close))
-    else:
-        answer = await work
-    trace.stage("attempt", provider=answer.attempt.provider.id)
-    if isinstance(answer, Whole):
-        return answer
-    await hold_durably(gateway, reservation, answer)
-    answer.decoder.annotate = partial(_metadata, gateway, call, reservation, answer)
-    stream = gateway.streams[call.id] = relay(answer)
-    return stream
 
 
-async def _again(gateway: Gateway, snap: Snapshot, call: Call, kept: Kept, trace: Trace) -> Reply:
+async def _again(walk: Walk, kept: Kept) -> Reply:
     """Answer with what was kept. It is traced, and costs nothing."""
-    trace.stage("replay", original_request_id=kept.request_id)
-    outcome = Outcome(status=kept.answer.status, is_complete=True)
-    await settle(gateway, snap, call, outcome, trace=trace, admission=None, reservation=None)
+    walk.trace.decided("replay", {"original_request_id": kept.request_id}, dict)
+    await settle(walk, Outcome(status=kept.answer.status, is_complete=True))
     return Reply.again(kept)
 
 
 async def _close_late(
-    reservation: Reservation,
-    relay: Callable[[Begun], Relay],
-    close: Settle,
-    answering: asyncio.Future[Whole | Begun],
+    walk: Walk, reservation: Reservation, answering: asyncio.Future[Whole | Begun]
 ) -> None:
     """Close a call whose client had left before its provider answered."""
+    attempts = reservation.targets.attempts
     left = Outcome(
-        status=CLIENT_CLOSED,
-        error_code="client_closed",
-        attempt=reservation.attempts[0],
-        usage=None,
+        status=CLIENT_CLOSED, error_code="client_closed", attempt=attempts[0], usage=None
     )
     if answering.cancelled():  # it took too long
-        await close(left)
+        await settle(walk, left)
     elif (error := answering.exception()) is not None:
         known = error if isinstance(error, PrismError) else Internal(_FAULT)
-        await close(Outcome.failed(known, reservation.attempts[-1]))
+        await settle(walk, Outcome.failed(known, attempts[-1]))
     elif isinstance(answer := answering.result(), Begun):
-        await relay(answer).aclose()
+        await _relay(walk, reservation, answer).aclose()
     else:
         used = replace(left, attempt=answer.attempt, usage=answer.usage)
-        await close(replace(used, output_chars=len(answer.body)))
+        await settle(walk, replace(used, output_chars=len(answer.body)))
 
 
-def _last_tried(reservation: Reservation | None, trace: Trace) -> Attempt | None:
-    if reservation is None or not trace.attempts:
-        return None
-    return reservation.attempts[len(trace.attempts) - 1]
+def _permitted(about: tuple[Caller, Admission]) -> dict[str, object]:
+    caller, admission = about
+    return {"key_id": caller.key.id, "ip": caller.ip, **admission.headers}
 
 
-def _held(reservation: Reservation) -> dict[str, object]:
-    return {
-        "hold_nano_usd": reservation.hold.amount_nano_usd,
-        "budgets": [window.budget_id for window in reservation.hold.windows],
-        "output_limit": reservation.output_limit,
-    }
+def _answered(step: Attempt) -> dict[str, object]:
+    return {"provider": step.provider.id}
 
 
-def _own_words(error: PrismError) -> str | None:
-    """Return an error's message unless it holds a vendor's text: that may quote the prompt."""
+def _refused(error: PrismError) -> dict[str, object]:
+    """Return what the trace says; not the words of a vendor: they may quote the prompt."""
     of_vendor = isinstance(error, UpstreamError) and error.upstream_status is not None
-    return None if of_vendor else error.message
+    message = None if of_vendor else error.message
+    return {"code": error.code, "param": error.param, "message": message}
 
 
-def _answer_headers(step: Attempt, trace: Trace) -> dict[str, str]:
-    return {
-        "x-prism-provider": step.provider.id,
-        "x-prism-model-used": _speakable(step.model),
-        "x-prism-attempts": str(len(trace.attempts)),
-    }
+def _answer_headers(admission: Admission | None, step: Attempt, trace: Trace) -> dict[str, str]:
+    headers = dict(admission.headers) if admission else {}
+    headers["x-prism-provider"] = step.provider.id
+    headers["x-prism-model-used"] = _speakable(step.model)
+    headers["x-prism-attempts"] = str(trace.attempt_count)
+    return headers
 
 
 @lru_cache(maxsize=1024)
@@ -231,14 +208,13 @@ def _speakable(model: str) -> str:
     return quote(model, safe="/:+=@,*")
 
 
-def _cost_headers(gateway: Gateway, record: CallRecord) -> dict[str, str]:
-    headers = {"x-prism-latency-ms": f"{record.latency_ms:.1f}"}
+def _add_cost(headers: dict[str, str], gateway: Gateway, record: CallRecord) -> None:
+    headers["x-prism-latency-ms"] = f"{record.latency_ms:.1f}"
     if record.cost_nano_usd is not None:
         headers["x-prism-cost"] = format_usd(NanoUsd(record.cost_nano_usd))
     if record.account == credit_account(record.key_id):
         left = gateway.reserve.credits(record.key_id).posted
         headers["x-prism-credits-remaining"] = format_usd(NanoUsd(left))
-    return headers
 
 
 def _metadata(
@@ -256,9 +232,9 @@ def _metadata(
     return jsonio.encode(found)
 
 
-def _error_headers(error: PrismError, trace: Trace, admission: Admission | None) -> dict[str, str]:
-    headers = dict(admission.headers) if admission else {}
-    if isinstance(error, UpstreamError) and trace.attempts:
+def _error_headers(error: PrismError, walk: Walk) -> dict[str, str]:
+    headers = dict(walk.admission.headers) if walk.admission else {}
+    if isinstance(error, UpstreamError) and walk.trace.attempt_count:
         headers["x-prism-provider"] = error.provider
-        headers["x-prism-attempts"] = str(len(trace.attempts))
+        headers["x-prism-attempts"] = str(walk.trace.attempt_count)
     return headers

@@ -6,7 +6,6 @@ leaves a trace, but no usage row: refusals must not be able to fill the ledger. 
 the disk refuses is kept and tried again until it is written; a restart would find its hold.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
@@ -15,18 +14,16 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from prismd.flow.replay import Claim
 from prismd.flow.reserve import Reservation
-from prismd.gateway import Gateway, Unsettled
+from prismd.flow.walk import Walk
+from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded, PrismError
 from prismd.metering.billing import bill
 from prismd.metering.tokens import estimate_usage
 from prismd.metering.trace import Trace
-from prismd.policy.permit import Admission
 from prismd.policy.reserve import BudgetAlert
 from prismd.routing.plan import Attempt
-from prismd.snapshot import Snapshot
 from prismd.store import requests
 from prismd.store.booking import SettleEntry
 from prismd.store.db import Tx
@@ -68,36 +65,28 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return cls(status=error.status, error_code=error.code, attempt=attempt, answer=answer)
 
 
-async def settle(
-    gateway: Gateway,
-    snap: Snapshot,
-    call: Call,
-    outcome: Outcome,
-    *,
-    trace: Trace,
-    admission: Admission | None,
-    reservation: Reservation | None,
-    claim: Claim | None = None,
-) -> CallRecord:
+async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
     """Close a call. Runs to its end even if the caller is cancelled meanwhile.
 
     Raises:
         Overloaded: it cannot be written now; it will be as soon as it can.
     """
-    gateway.streams.pop(call.id, None)
+    gateway = walk.gateway
+    gateway.streams.pop(walk.call.id, None)
     try:
-        record = _record(call, outcome, trace, reservation)
+        record = _record(walk.call, outcome, walk.trace, walk.reservation)
         try:
-            if reservation is not None:
+            if walk.reservation is not None:
+                claim = walk.claim
                 keep = partial(claim.settle, answer=outcome.answer) if claim else None
-                await _close(gateway, record, reservation, keep)
+                await _close(gateway, record, walk.reservation, keep)
         finally:
-            _tell(gateway, snap, record, trace)
+            _tell(walk, record)
     finally:
-        if claim is not None:
-            claim.end()
-        if admission is not None:
-            admission.release()
+        if walk.claim is not None:
+            walk.claim.end()
+        if walk.admission is not None:
+            walk.admission.release()
     return record
 
 
@@ -109,45 +98,39 @@ async def _close(
 ) -> None:
     if reservation.tokens is not None:
         reservation.tokens.correct(record.usage.input_tokens + record.usage.output_tokens)
-    unsettled = Unsettled(record, reservation.hold, keep)
     gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
+    entry = SettleEntry(record, reservation.hold, keep, partial(_follow, gateway))
     try:
-        await _write(gateway, unsettled)
+        await gateway.stores.state.write(entry)
     except Overloaded as error:
-        if not any(one is unsettled for one in gateway.unsettled):
-            gateway.unsettled.append(unsettled)
+        if entry not in gateway.unsettled:
+            gateway.unsettled.append(entry)
         log.warning("the settlement of %s is tried again: %s", record.request_id, error)
         raise
 
 
-def _write(gateway: Gateway, unsettled: Unsettled) -> asyncio.Future[None]:
-    """Queue a settlement; what is in memory follows when it is durable, whoever waits for it."""
-    record, hold = unsettled.record, unsettled.hold
-
-    def follow(written: asyncio.Future[None]) -> None:
-        if written.cancelled() or written.exception() is not None:
-            gateway.unsettled.append(unsettled)
-            return
-        for alert in gateway.reserve.settle(hold, record.cost_nano_usd or 0):
-            _warn(gateway, alert)
-        if (record.cost_nano_usd or 0) > hold.amount_nano_usd and any(
-            (hold.is_prepaid, *(limit is not None for limit in hold.limits))
-        ):
-            gateway.recorder.overruns += 1
-
-    written = gateway.stores.state.write(SettleEntry(record, hold, unsettled.keep))
-    written.add_done_callback(follow)
-    return written
+def _follow(gateway: Gateway, entry: SettleEntry, error: Exception | None) -> None:
+    """Have what is in memory follow a settlement that is durable, whoever waits for it."""
+    if error is not None:
+        gateway.unsettled.append(entry)
+        return
+    cost, hold = entry.record.cost_nano_usd or 0, entry.hold
+    for alert in gateway.reserve.settle(hold, cost):
+        _warn(gateway, alert)
+    if cost > hold.amount_nano_usd and any(
+        (hold.is_prepaid, *(limit is not None for limit in hold.limits))
+    ):
+        gateway.recorder.overruns += 1
 
 
 async def retry_unsettled(gateway: Gateway) -> None:
     """Write the settlements that the disk refused; called again and again."""
     waiting, gateway.unsettled = gateway.unsettled, []
-    for unsettled in waiting:
+    for entry in waiting:
         try:
-            written = _write(gateway, unsettled)
+            written = gateway.stores.state.write(entry)
         except Overloaded:
-            gateway.unsettled.append(unsettled)
+            gateway.unsettled.append(entry)
             continue
         with contextlib.suppress(Exception):  # it has been put back
             await written
@@ -213,7 +196,7 @@ def _record(
         first_byte_ms=(
             round((first_byte_s - call.started_s) * 1000, 3) if first_byte_s is not None else None
         ),
-        attempts=len(trace.attempts),
+        attempts=trace.attempt_count,
     )
 
 
@@ -226,9 +209,10 @@ def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> 
     return replace(usage, output_tokens=tokens)
 
 
-def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) -> None:
-    trace.stage("settle", cost_nano_usd=record.cost_nano_usd, price_source=record.price_source)
-    is_known = record.provider is not None and snap.catalog.lists(record.model)
+def _tell(walk: Walk, record: CallRecord) -> None:
+    gateway, trace = walk.gateway, walk.trace
+    trace.decided("settle", record, _settled)
+    is_known = record.provider is not None and walk.snap.catalog.lists(record.model)
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
@@ -239,6 +223,10 @@ def _tell(gateway: Gateway, snap: Snapshot, record: CallRecord, trace: Trace) ->
     except Overloaded:
         log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
     gateway.bus.publish_about("call", record, call_event)
+
+
+def _settled(record: CallRecord) -> dict[str, object]:
+    return {"cost_nano_usd": record.cost_nano_usd, "price_source": record.price_source}
 
 
 def _stored(record: CallRecord, trace: Trace) -> requests.StoredTrace:

@@ -45,7 +45,7 @@ async def hold_durably(gateway: Gateway, reservation: Reservation, begun: Begun)
     Raises:
         Overloaded: it could not be written, and the stream is cut.
     """
-    if begun.attempt is not reservation.attempts[0]:
+    if begun.attempt is not reservation.targets.attempts[0]:
         call = replace(
             reservation.call,
             provider=begun.attempt.provider.id,
@@ -57,6 +57,7 @@ async def hold_durably(gateway: Gateway, reservation: Reservation, begun: Begun)
             ledger.answered_by(tx, reservation.hold.request_id, call)
 
         gateway.stores.state.write_soon(write)
+    assert reservation.written is not None  # noqa: S101  # that of a stream is waited for
     try:
         await reservation.written
     except LedgerMismatch:

@@ -17,14 +17,18 @@ class PriceOverrides:
 
     def __init__(self, overrides: Iterable[PriceOverride] = ()) -> None:
         self._in_force = {_subject(override): override for override in overrides}
+        self.edition = 0
+        """Rises with each change."""
 
     def put(self, override: PriceOverride) -> None:
         """Add an override, or replace the one of the same subject."""
         self._in_force[_subject(override)] = override
+        self.edition += 1
 
     def remove(self, override: PriceOverride) -> None:
         """Take an override out."""
         del self._in_force[_subject(override)]
+        self.edition += 1
 
     def every(self) -> list[PriceOverride]:
         """Return all of them, oldest first."""

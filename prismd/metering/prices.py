@@ -52,6 +52,10 @@ class PriceBook:
         self._facts: dict[tuple[str, str, bool], ModelFacts] = {}
         self._period = 0
 
+    def edition(self) -> tuple[int, int]:
+        """Return what changes whenever a price may have changed."""
+        return self._overrides.edition, clock.now_s() // REMEMBERED_S
+
     def facts(self, public_name: str, priced: PricedModel, org_id: str | None = None) -> ModelFacts:
         """Return what is known of a model, for the calls of an org."""
         known = self._known(priced)

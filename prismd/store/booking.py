@@ -10,7 +10,6 @@ the entries one by one, so that exactly those are refused that must be.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from prismd.store import ledger, usage
 from prismd.store.budgets import WindowMove, move_windows
@@ -20,7 +19,15 @@ from prismd.wire.budget import WindowRef
 from prismd.wire.ledger import Hold
 from prismd.wire.usage import CallRecord, OpenCall
 
+HOLD_LINGER_S = 0.015
+"""How long the hold of a plain call waits to be written. Short answers are there sooner, and then
+it has no row at all. What a crash can lose of it is a call whose answer nobody has seen."""
+
 _ONE_BY_ONE = "the entries of this commit must be booked one by one"
+
+
+def _ignore(_: object, __: Exception | None) -> None:
+    """Do nothing."""
 
 
 class _LedgerEntry(Entry):
@@ -37,48 +44,57 @@ class _LedgerEntry(Entry):
 class HoldEntry(_LedgerEntry):
     """Sets money aside for a call that is about to be sent to a provider."""
 
-    __slots__ = ("call", "hold")
+    __slots__ = ("_on_fault", "call", "hold")
 
-    linger_s: ClassVar[float] = 0.015
-    """Short answers are there sooner, and then the row of the hold is never written. What a crash
-    can lose of it is a call whose answer nobody has seen."""
-
-    def __init__(self, hold: Hold, call: OpenCall) -> None:
+    def __init__(
+        self, hold: Hold, call: OpenCall, on_fault: Callable[[Hold, Exception], None] = _ignore
+    ) -> None:
+        """Take what to hold; ``on_fault`` is told in the event loop why it was not written."""
+        # The bytes of a stream wait for it.
+        super().__init__(hold.request_id, linger_s=0.0 if call.is_stream else HOLD_LINGER_S)
         self.hold = hold
         self.call = call
-
-    @property
-    def name(self) -> str:
-        """Return the call's id."""
-        return self.hold.request_id
-
-    @property
-    def lingers(self) -> bool:
-        """Say whether nobody waits for it: the bytes of a stream do."""
-        return not self.call.is_stream
+        self._on_fault = on_fault
 
     def __call__(self, tx: Tx) -> None:
         """Hold; raises ``LedgerMismatch``."""
         ledger.hold(tx, self.hold, self.call)
 
+    def told(self, error: Exception | None) -> None:
+        """Pass on a fault."""
+        if error is not None:
+            self._on_fault(self.hold, error)
+
 
 class SettleEntry(_LedgerEntry):
     """Ends a call: charges it, or gives back its hold when it reached no provider."""
 
-    __slots__ = ("hold", "keep", "record")
+    __slots__ = ("_on_end", "hold", "keep", "record")
 
     def __init__(
-        self, record: CallRecord, hold: Hold, keep: Callable[[Tx], None] | None = None
+        self,
+        record: CallRecord,
+        hold: Hold,
+        keep: Callable[[Tx], None] | None = None,
+        on_end: Callable[["SettleEntry", Exception | None], None] = _ignore,
     ) -> None:
-        """Take what happened; ``keep`` writes more in the same transaction."""
+        """Take what happened.
+
+        Args:
+            record: The call.
+            hold: What was held for it.
+            keep: Writes more in the same transaction.
+            on_end: Told in the event loop that it is durable, or why it is not.
+        """
+        super().__init__(hold.request_id)
         self.record = record
         self.hold = hold
         self.keep = keep
+        self._on_end = on_end
 
-    @property
-    def name(self) -> str:
-        """Return the call's id."""
-        return self.hold.request_id
+    def told(self, error: Exception | None) -> None:
+        """Pass it on."""
+        self._on_end(self, error)
 
     @property
     def may_overtake(self) -> bool:

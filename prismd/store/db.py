@@ -6,9 +6,8 @@ given to ``write`` runs in a transaction on the writer's thread: it must touch n
 which the writer can do together.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -36,45 +35,45 @@ class Tx(Protocol):
         ...
 
 
-class Entry(ABC):
+class Entry:
     """A closure that can be written together with others of its kind, which costs far less.
 
     One that lingers is kept back for a moment, because what follows it under its name may make it
     needless. Nothing but entries that say so overtakes it.
     """
 
-    __slots__ = ()
+    __slots__ = ("linger_s", "name")
 
-    linger_s: ClassVar[float] = 0.0
-    """How long an entry that lingers waits at most."""
+    def __init__(self, name: str, *, linger_s: float = 0.0) -> None:
+        """Say what an entry is about, and how long it may wait.
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What it is about: entries of one name are written in their order, without a gap."""
-
-    @property
-    def lingers(self) -> bool:
-        """Whether it need not be written at once."""
-        return False
+        Args:
+            name: Entries of one name are written in their order, without a gap.
+            linger_s: How long it may wait for what follows it; 0: it is written at once.
+        """
+        self.name = name
+        self.linger_s = linger_s
 
     @property
     def may_overtake(self) -> bool:
         """Whether it may be written before the lingering entries of other names."""
         return True
 
-    @abstractmethod
     def __call__(self, tx: Tx) -> None:
         """Write it alone."""
+        raise NotImplementedError
 
     @staticmethod
-    @abstractmethod
     def together(tx: Tx, entries: Sequence["Entry"]) -> None:
         """Write entries that share this function, as if one by one in their order.
 
         Raises:
             Exception: that is not possible; what it wrote is undone, and each is written alone.
         """
+        raise NotImplementedError
+
+    def told(self, error: Exception | None) -> None:
+        """Hear, in the event loop, that it is durable, or why it was not written."""
 
 
 class Source(Protocol):
@@ -114,7 +113,7 @@ class Database(Source, Protocol):
         ...
 
     def write_soon(self, work: Callable[[Tx], None]) -> None:
-        """Queue a closure without waiting for it; raises like ``write``."""
+        """Queue a closure or an entry without waiting for it; raises like ``write``."""
         ...
 
     async def aclose(self) -> None:

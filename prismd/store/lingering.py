@@ -30,9 +30,10 @@ class Lingering(Generic[JobT]):
 
     def add(self, entry: Entry, job: JobT) -> None:
         """Keep a job until its entry is followed, or its time is over."""
-        if entry.name in self._jobs or len(self._jobs) >= self._most:
+        jobs, name = self._jobs, entry.name
+        if name in jobs or len(jobs) >= self._most:
             self.call_in()
-        self._jobs[entry.name] = (clock.monotonic_s() + entry.linger_s, job)
+        jobs[name] = (clock.monotonic_s() + entry.linger_s, job)
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(entry.linger_s, self._call_in_due)

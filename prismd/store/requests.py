@@ -1,8 +1,8 @@
 """The ``requests`` table of the traffic database: decision traces. May be deleted at any time."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
 
 import msgspec
 
@@ -24,6 +24,11 @@ _INSERT = """
 INSERT INTO requests (id, ts_ms, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 
+LINGER_S = 0.25
+"""Nobody waits for a trace: who asks for one calls it in. A crash may lose as many."""
+
+log = logging.getLogger("prism.store")
+
 _decode = msgspec.json.Decoder(StoredTrace).decode
 
 
@@ -43,29 +48,21 @@ def _insert_all(tx: Tx, traces: Iterable[StoredTrace]) -> None:
 class TraceEntry(Entry):
     """Adds the trace of a call, some time later with many others."""
 
-    __slots__ = ("_make", "_name")
-
-    linger_s: ClassVar[float] = 0.25
-    """Nobody waits for a trace: who asks for one calls it in. A crash may lose as many."""
+    __slots__ = ("_make",)
 
     def __init__(self, request_id: str, make: Callable[[], StoredTrace]) -> None:
         """Take how to make a trace; it is made when it is written."""
-        self._name = request_id
+        super().__init__(request_id, linger_s=LINGER_S)
         self._make = make
-
-    @property
-    def name(self) -> str:
-        """Return the call's id."""
-        return self._name
-
-    @property
-    def lingers(self) -> bool:
-        """Say that it does."""
-        return True
 
     def __call__(self, tx: Tx) -> None:
         """Add it."""
         insert(tx, self._make())
+
+    def told(self, error: Exception | None) -> None:
+        """Note a trace that is lost: nobody waits for it."""
+        if error is not None:
+            log.warning("the trace of %s is lost: %s", self.name, error)
 
     @staticmethod
     def together(tx: Tx, entries: Sequence[Entry]) -> None:

@@ -112,6 +112,10 @@ class _Job(Generic[T_co]):
 
     def tell(self) -> None:
         """Hand over the result, or the error; in the event loop."""
+        if isinstance(self.work, Entry):
+            self.work.told(self._error)
+            if self._future is None:
+                return
         if self._future is None:
             if isinstance(self._error, Overloaded):
                 log.warning("a write that nobody waits for is lost: %s", self._error)
@@ -183,9 +187,9 @@ class Writer:
             Overloaded: the queue is full, closed, or the storage has failed.
         """
         self._check_room()
-        future = Written[T](loop=self._loop)
+        future: Written[T] = Written(loop=self._loop)
         job: _Job[T] = _Job(work, future)
-        self._enqueue(job)
+        self._enqueue(work, job)
         return future
 
     def submit_unawaited(self, work: Callable[[Tx], object]) -> None:
@@ -195,7 +199,7 @@ class Writer:
             Overloaded: the queue is full, closed, or the storage has failed.
         """
         self._check_room()
-        self._enqueue(_Job(work, None))
+        self._enqueue(work, _Job(work, None))
 
     async def aclose(self) -> None:
         """Finish what is queued, empty the log into the database, close the connection."""
@@ -217,11 +221,10 @@ class Writer:
             msg = f"More than {MAX_WAITING} writes are waiting for the disk. Try again in a moment."
             raise Overloaded(msg, retry_after_s=1)
 
-    def _enqueue(self, job: _Job[object]) -> None:
-        work = job.work
+    def _enqueue(self, work: Callable[[Tx], object], job: _Job[object]) -> None:
         if not isinstance(work, Entry):
             self._lingering.call_in()
-        elif work.lingers:
+        elif work.linger_s:
             self._lingering.add(work, job)
             return
         else:

@@ -15,7 +15,9 @@ import pytest
 
 import prismd
 from prismd.gateway import Gateway
+from prismd.kernel.money import PicoUsd
 from prismd.store.readers import Readers
+from prismd.wire.price import PriceOverride, Unit
 from tests.in_process import client_of, running_gateway
 
 PACKAGE = Path(prismd.__file__).parent
@@ -42,6 +44,16 @@ WALK = (
 """Modules by their first use, as `prismd/README.md` has them; others may come between."""
 
 STREAM_WALK = (*WALK[:-1], "dialects/openai_stream", "flow/stream", "flow/settle")
+
+OVERRIDE = PriceOverride(
+    id="price_1",
+    model="fake/echo",
+    provider=None,
+    org_id=None,
+    rates={Unit.REQUEST: PicoUsd(10**9)},
+    created_at_s=1,
+    updated_at_s=1,
+)
 
 BODY: dict[str, Any] = {
     "model": "fake/echo",
@@ -96,14 +108,32 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def caller(gateway: Gateway) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client with a key, which has called once: nothing is imported or looked up first now."""
+    """A client with a key, which has called once: nothing is imported first now.
+
+    It called another model: what can answer a model is looked up once.
+    """
     token = gateway.data_dir.admin_token()
     assert token is not None
     async with client_of(gateway, token.reveal()) as admin:
         made = await admin.post("/-/keys", json={"name": "walker", "rate_limit_rpm": 100})
     async with client_of(gateway, made.json()["key"]) as client:
-        assert (await client.post("/v1/chat/completions", json=BODY)).status_code == 200
+        first = await client.post("/v1/chat/completions", json={**BODY, "model": "fake/lorem"})
+        assert first.status_code == 200
         yield client
+
+
+async def test_what_can_answer_a_model_is_looked_up_once(
+    caller: httpx2.AsyncClient, gateway: Gateway
+) -> None:
+    await caller.post("/v1/chat/completions", json=BODY)
+    with traced() as steps:
+        await caller.post("/v1/chat/completions", json=BODY)
+    assert "routing/plan:plan" not in steps.calls
+    gateway.price_overrides.put(OVERRIDE)
+    with traced() as steps:
+        answer = await caller.post("/v1/chat/completions", json=BODY)
+    assert "routing/plan:plan" in steps.calls
+    assert answer.headers["x-prism-cost"] != "0"
 
 
 def assert_in_order(wanted: Sequence[str], found: list[str]) -> None:
@@ -140,7 +170,7 @@ async def test_the_walk_of_a_chat(caller: httpx2.AsyncClient) -> None:
             "routing/catalog:resolve",
             "routing/plan:plan",
             "policy/reserve:hold",
-            "store/sqlite:write",
+            "store/sqlite:write_soon",
             "flow/attempt:attempt",
             "dialects/openai:chat_call",
             "providers/fake/upstream:send",
@@ -229,8 +259,11 @@ async def test_no_call_reads_the_database(
         assert answer.status_code == status
     assert (await caller.get("/v1/models")).status_code == 200
     assert reads == []
-    # The refused call leaves a trace, but neither hold nor usage row.
-    assert sorted(writes) == ["write"] * 4 + ["write_soon"] * 3
+    # The refused call leaves a trace, but neither hold nor usage row. Nobody waits for traces, nor
+    # for the hold of a plain call.
+    assert sorted(writes) == (
+        ["write"] * 4 + ["write_soon"] * 3 if is_stream else ["write"] * 2 + ["write_soon"] * 5
+    )
 
 
 # ── faults of our own ────────────────────────────────────────────────────────────────────────────
@@ -244,7 +277,7 @@ def broken(*_: Any, **__: Any) -> Any:
 @pytest.mark.parametrize(
     ("method", "path", "where"),
     [
-        ("POST", "/v1/chat/completions", "prismd.flow.serve.plan"),
+        ("POST", "/v1/chat/completions", "prismd.flow.serve.reserve"),
         ("POST", "/v1/count_tokens", "prismd.endpoints.chat.estimate_messages"),
         ("GET", "/v1/models", "prismd.endpoints.models.may_use_model"),
     ],

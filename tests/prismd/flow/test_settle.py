@@ -7,6 +7,7 @@ import pytest
 
 from prismd.flow import settle as stage
 from prismd.flow.settle import Outcome, settle
+from prismd.flow.walk import Walk
 from prismd.metering.trace import Trace
 from prismd.policy.permit import permit
 from prismd.policy.ratelimit import RateLimiter
@@ -22,14 +23,7 @@ async def test_a_settlement_that_fails_gives_the_slot_back(monkeypatch: pytest.M
     admission = permit(call, limiter)
     assert limiter.running() == 1
     gateway: Any = SimpleNamespace(streams={})
+    walk = Walk(gateway=gateway, snap=gateway, call=call, trace=Trace(0.0), admission=admission)
     with pytest.raises(ZeroDivisionError):
-        await settle(
-            gateway,
-            gateway,
-            call,
-            Outcome(usage=None),
-            trace=Trace(0.0),
-            admission=admission,
-            reservation=None,
-        )
+        await settle(walk, Outcome(usage=None))
     assert limiter.running() == 0

@@ -1,0 +1,72 @@
+"""What a call may be sent to: the planned attempts, and what is known of their models."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from prismd.routing.plan import Attempt
+from prismd.wire.price import ModelFacts, Price
+
+OfferName: TypeAlias = tuple[str, str, tuple[str, ...] | None, str | None]
+"""What an offer depends on, but for what is in force: model, op, a key's providers, its org."""
+
+
+class Targets(msgspec.Struct, frozen=True, eq=False):
+    """Attempts in their order."""
+
+    attempts: tuple[Attempt, ...]
+    prices: tuple[Price | None, ...]
+    """What each of them costs."""
+    context_tokens: int | None
+    """The smallest context window that is known."""
+    is_drained: bool
+    """Whether one of the answers is read to its end although the client has left."""
+
+
+class Offer(msgspec.Struct, frozen=True, eq=False):
+    """What a call may be sent to, with and without the models whose price is not known."""
+
+    edition: tuple[int, int]
+    """Of the prices."""
+    every: Targets
+    priced: Targets | None
+    """None when no model has a price."""
+
+    def told(self) -> dict[str, object]:
+        """Return what the trace says of it."""
+        steps = self.every.attempts
+        return {"targets": [f"{step.provider.id}/{step.model}" for step in steps]}
+
+
+def make_offer(
+    attempts: Sequence[Attempt],
+    facts: Sequence[ModelFacts],
+    *,
+    drained: Collection[str],
+    edition: tuple[int, int],
+) -> Offer:
+    """Put an offer together.
+
+    Args:
+        attempts: As planned, at least one.
+        facts: What is known of the model of each.
+        drained: Ids of providers whose answers are read to their end in every case.
+        edition: Of the prices in ``facts``.
+    """
+    known = list(zip(attempts, facts, strict=True))
+    priced = [(attempt, fact) for attempt, fact in known if fact.price is not None]
+    every = _targets(known, drained)
+    if len(priced) == len(known):
+        return Offer(edition, every, every)
+    return Offer(edition, every, _targets(priced, drained) if priced else None)
+
+
+def _targets(known: Sequence[tuple[Attempt, ModelFacts]], drained: Collection[str]) -> Targets:
+    contexts = (fact.context_tokens for _, fact in known)
+    return Targets(
+        tuple(attempt for attempt, _ in known),
+        tuple(fact.price for _, fact in known),
+        min((tokens for tokens in contexts if tokens is not None), default=None),
+        any(attempt.provider.id in drained for attempt, _ in known),
+    )
