@@ -7,6 +7,7 @@ sees exactly the values that were checked here, also when the client sent a name
 import re
 
 import msgspec
+from msgspec.structs import astuple
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.openai_error import read_embedded_error
@@ -80,16 +81,7 @@ class UsageBody(msgspec.Struct):
             searches=self.num_search_queries or 0,
             requests=1,
         )
-        counts = (
-            usage.input_tokens,
-            usage.output_tokens,
-            usage.cached_input_tokens,
-            usage.reasoning_tokens,
-            usage.cache_write_tokens,
-            usage.audio_input_tokens,
-            usage.audio_output_tokens,
-            usage.searches,
-        )
+        counts = astuple(usage)
         return usage if min(counts) >= 0 and max(counts) <= MAX_TOKENS else None
 
 

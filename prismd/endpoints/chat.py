@@ -42,7 +42,8 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
     caller = deps.caller_of(gateway, scope)
     snap = gateway.snapshot
     try:
-        check_ip(caller.key, caller.ip)
+        if caller.key.allowed_ips is not None:  # before its body is read
+            check_ip(caller.key, caller.ip)
         headers = prism_headers(scope)
         body = take_body(scope, snap.max_body_bytes)
         if body is None:
@@ -57,7 +58,7 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             tags=tags_of(headers, caller.key.metadata),
             headers=headers,
             started_s=clock.monotonic_s(),
-            timeout_s=timeout_of(headers),
+            timeout_s=timeout_of(headers) if headers else None,
             idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),
         )
         if call.idempotency_key is not None and not call.request.is_stream:

@@ -9,7 +9,7 @@ never made twice. A refusal (4xx, 503) changes nothing, so it frees the key.
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from starlette.types import Message, Scope, Send
@@ -42,7 +42,7 @@ def key_of(scope: Scope, body: bytes, *, owner: str) -> IdempotencyKey | None:
     Raises:
         InvalidRequest: the header is not 1 to 255 printable ASCII characters.
     """
-    text = _header(scope)
+    text: bytes | None = scope["head"].get(_HEADER)
     if text is None:
         return None
     if not 1 <= len(text) <= MAX_KEY_CHARS or any(not 0x20 <= char <= 0x7E for char in text):  # noqa: PLR2004  # space to tilde
@@ -62,7 +62,7 @@ def key_of_change(gateway: Gateway, scope: Scope, body: bytes) -> IdempotencyKey
     Raises:
         InvalidRequest: as ``key_of``.
     """
-    if scope["method"] in _READS or _header(scope) is None:
+    if scope["method"] in _READS or _HEADER not in scope["head"]:
         return None
     try:
         check_operator(gateway, scope)
@@ -100,11 +100,6 @@ async def serve_once(
         found.end()
     for message in messages:
         await send(message)
-
-
-def _header(scope: Scope) -> bytes | None:
-    head: Mapping[bytes, bytes] = scope["head"]
-    return head.get(_HEADER)
 
 
 async def _close(gateway: Gateway, claim: Claim, answer: Answer) -> None:

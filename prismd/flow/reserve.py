@@ -96,7 +96,7 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     key = call.caller.key
     budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
     is_prepaid = key.key_type is KeyType.MANAGED
-    is_paid_ahead = is_prepaid or any(budget.is_hard for budget in budgets)
+    is_paid_ahead = is_prepaid or (bool(budgets) and any(budget.is_hard for budget in budgets))
     targets = offer.every
     if offer.priced is not targets and snap.needs_price(is_paid_ahead=is_paid_ahead):
         if offer.priced is None:
@@ -135,12 +135,14 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
 
 def _bound(targets: Targets, size: _Size) -> int:
     """Return what the dearest of the targets can cost."""
-    known = (price for price in targets.prices if price is not None)
-    bounds = [
-        upper_bound(price, input_tokens=size.input_tokens, output_tokens=size.output_tokens)
-        for price in known
-    ]
-    return max(bounds, default=0)
+    dearest = 0
+    for price in targets.prices:
+        if price is not None:
+            bound = upper_bound(
+                price, input_tokens=size.input_tokens, output_tokens=size.output_tokens
+            )
+            dearest = max(dearest, bound)
+    return dearest
 
 
 def _no_price(call: Call, offer: Offer) -> Forbidden:

@@ -30,6 +30,7 @@ from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 from prismd.wire.idempotency import Answer
+from prismd.wire.price import Bill
 from prismd.wire.usage import CallRecord, UsageSource
 
 log = logging.getLogger("prism.settle")
@@ -163,12 +164,15 @@ def _warn(gateway: Gateway, alert: BudgetAlert) -> None:
 def _record(
     call: Call, outcome: Outcome, trace: Trace, reservation: Reservation | None
 ) -> CallRecord:
-    key, attempt = call.caller.key, outcome.attempt
-    now_s = clock.monotonic_s()
-    first_byte_s = outcome.first_byte_s
+    key, attempt, request = call.caller.key, outcome.attempt, call.request
     usage = outcome.usage or _estimate(call, outcome, reservation)
-    price = reservation.price_of(attempt) if reservation and attempt else None
-    cost = bill(price, usage) if price is not None else None
+    cost: Bill | None = None
+    if reservation is not None and attempt is not None:
+        price = reservation.price_of(attempt)
+        cost = bill(price, usage) if price is not None else None
+    first_byte_ms: float | None = None
+    if outcome.first_byte_s is not None:
+        first_byte_ms = round((outcome.first_byte_s - call.started_s) * 1000, 3)
     return CallRecord(
         request_id=call.id,
         ts_s=clock.wall_s(),
@@ -176,12 +180,12 @@ def _record(
         owner=key.owner,
         org_id=key.org_id,
         op=call.op,
-        model=call.request.model,
+        model=request.model,
         provider=attempt.provider.id if attempt else None,
         upstream_model=attempt.model if attempt else None,
         status=outcome.status,
         error_code=outcome.error_code,
-        is_stream=call.request.is_stream,
+        is_stream=request.is_stream,
         is_complete=outcome.is_complete,
         usage=usage,
         usage_source=UsageSource.ESTIMATED if usage.is_estimated else UsageSource.REPORTED,
@@ -192,10 +196,8 @@ def _record(
         account=reservation.hold.account if reservation else None,
         windows=reservation.hold.windows if reservation else (),
         tags=call.tags,
-        latency_ms=round((now_s - call.started_s) * 1000, 3),
-        first_byte_ms=(
-            round((first_byte_s - call.started_s) * 1000, 3) if first_byte_s is not None else None
-        ),
+        latency_ms=round((clock.monotonic_s() - call.started_s) * 1000, 3),
+        first_byte_ms=first_byte_ms,
         attempts=trace.attempt_count,
     )
 

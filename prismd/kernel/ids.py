@@ -5,29 +5,11 @@ then 26 random ones. Sortable as text; not guessable.
 """
 
 import secrets
+from collections.abc import Callable
 
 from prismd.kernel import clock
 
 _POOL_BYTES = 4_096
-
-
-class _Pool:
-    """Random bytes of the system, many at a time: asking for a few costs as much."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def take(self, count: int) -> bytes:
-        """Return bytes that nobody has had."""
-        if len(self._rest) < count:
-            self._rest = secrets.token_bytes(_POOL_BYTES)
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        return taken
-
-
-random_bytes = _Pool().take
-"""Source of randomness; tests replace it."""
-
 _DIGITS = b"0123456789abcdefghijklmnopqrstuv"
 _PAIRS = [bytes((first, second)).decode() for first in _DIGITS for second in _DIGITS]
 _RANDOM_CHARS = 26
@@ -35,11 +17,42 @@ _RANDOM_DIGIT = _DIGITS * (256 // len(_DIGITS))
 """Byte → digit; each digit for as many bytes."""
 
 
-def new_id(prefix: str) -> str:
-    """Return a new id such as ``req_0ddc7…``."""
-    bits = int(clock.wall_s() * 1000) << 2
-    return (
-        f"{prefix}_{_PAIRS[bits >> 40 & 1023]}{_PAIRS[bits >> 30 & 1023]}"
-        f"{_PAIRS[bits >> 20 & 1023]}{_PAIRS[bits >> 10 & 1023]}{_PAIRS[bits & 1023]}"
-        f"{random_bytes(_RANDOM_CHARS).translate(_RANDOM_DIGIT).decode()}"
-    )
+class IdMaker:
+    """Makes ids.
+
+    Random digits are made many at a time, because asking the system for a few costs as much; and
+    the first digits of the time are the same for minutes.
+    """
+
+    __slots__ = ("_at", "_digits", "_random_bytes", "_span", "_span_digits")
+
+    def __init__(self, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> None:
+        """Take the source of randomness."""
+        self._random_bytes = random_bytes
+        self._digits = ""
+        self._at = 0
+        self._span = -1
+        self._span_digits = ""
+
+    def new_id(self, prefix: str) -> str:
+        """Return a new id such as ``req_0ddc7…``."""
+        at = self._at
+        end = at + _RANDOM_CHARS
+        if end > len(self._digits):
+            self._digits = self._random_bytes(_POOL_BYTES).translate(_RANDOM_DIGIT).decode()
+            at, end = 0, _RANDOM_CHARS
+        self._at = end
+        bits = int(clock.wall_s() * 1000) << 2
+        span = bits >> 20
+        if span != self._span:
+            self._span = span
+            pairs = (_PAIRS[span >> 20], _PAIRS[span >> 10 & 1023], _PAIRS[span & 1023])
+            self._span_digits = "".join(pairs)
+        return (
+            f"{prefix}_{self._span_digits}{_PAIRS[bits >> 10 & 1023]}{_PAIRS[bits & 1023]}"
+            f"{self._digits[at:end]}"
+        )
+
+
+new_id = IdMaker().new_id
+"""Return a new id with a prefix."""

@@ -7,6 +7,8 @@ parts that have no rate of their own.
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import astuple
+
 from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano
 from prismd.wire.common import Usage
 from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
@@ -21,6 +23,8 @@ _INPUT_PARTS = _named(PARTS[Unit.INPUT])
 _OUTPUT_PARTS = _named(PARTS[Unit.OUTPUT])
 _DIVIDED = {Unit.INPUT, Unit.OUTPUT, *PARTS[Unit.INPUT], *PARTS[Unit.OUTPUT]}
 _UNDIVIDED = _named(unit for unit in Unit if unit not in _DIVIDED)
+_ONLY_WHOLES = astuple(Usage(requests=1))[2:]
+"""The end of a usage that is just so much in and so much out, as that of most calls."""
 
 
 def bill(price: Price, usage: Usage) -> Bill:
@@ -29,7 +33,7 @@ def bill(price: Price, usage: Usage) -> Bill:
     Parts never exceed their whole: what a vendor reports beyond it is not billed. Where they would
     together, the earlier in ``PARTS`` counts (tokens that are cached and audio count as cached).
     """
-    rates = _rates_at(price, usage.input_tokens)
+    rates = _rates_at(price, usage.input_tokens) if price.tiers else price.rates
     lines, unpriced = [], []
     for unit, quantity in _quantities(rates, usage):
         rate = rates.get(unit)
@@ -64,6 +68,9 @@ def _rates_at(price: Price, input_tokens: int) -> Rates:
 
 def _quantities(rates: Rates, usage: Usage) -> list[tuple[Unit, int]]:
     """Return what was used, without zeros; each token is in exactly one of the counts."""
+    counts = astuple(usage)
+    if counts[2:] == _ONLY_WHOLES and counts[0] and counts[1]:
+        return [(Unit.INPUT, counts[0]), (Unit.OUTPUT, counts[1]), (Unit.REQUEST, 1)]
     found = _split(rates, usage, Unit.INPUT, usage.input_tokens, _INPUT_PARTS)
     found += _split(rates, usage, Unit.OUTPUT, usage.output_tokens, _OUTPUT_PARTS)
     for unit, name in _UNDIVIDED:

@@ -55,12 +55,13 @@ class Recorder:
         series = self.series.get(label)
         if series is None:
             series = self.series[label] = Series()
-        series.by_status[record.status] = series.by_status.get(record.status, 0) + 1
-        series.input_tokens += record.usage.input_tokens
-        series.output_tokens += record.usage.output_tokens
-        if record.cost_nano_usd is not None:
-            series.cost_nano_usd += record.cost_nano_usd
-        elif record.usage.output_tokens:
+        status, usage, cost = record.status, record.usage, record.cost_nano_usd
+        series.by_status[status] = series.by_status.get(status, 0) + 1
+        series.input_tokens += usage.input_tokens
+        series.output_tokens += usage.output_tokens
+        if cost is not None:
+            series.cost_nano_usd += cost
+        elif usage.output_tokens:
             series.unpriced += 1
         seconds = record.latency_ms / 1000
         series.latency_sum_s += seconds

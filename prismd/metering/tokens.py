@@ -26,10 +26,13 @@ class _Part(msgspec.Struct):
     text: str | None = None
 
 
+_NO_TOOL_CALLS = msgspec.Raw()
+
+
 class _Message(msgspec.Struct):
     content: str | list[_Part] | None = None
     name: str | None = None
-    tool_calls: msgspec.Raw = msgspec.Raw()
+    tool_calls: msgspec.Raw = _NO_TOOL_CALLS
 
 
 _decode_message = msgspec.json.Decoder(_Message).decode
@@ -53,7 +56,9 @@ def estimate_messages(messages: Sequence[msgspec.Raw], tools: Sequence[msgspec.R
     total = REPLY_PRIMER_TOKENS
     for raw in messages:
         total += MESSAGE_OVERHEAD_TOKENS + _estimate_message(raw)
-    return total + sum(estimate_chars(len(bytes(tool))) for tool in tools)
+    for tool in tools:
+        total += estimate_chars(len(bytes(tool)))
+    return total
 
 
 def estimate_usage(peek: ChatPeek, *, output_chars: int) -> Usage:
@@ -72,8 +77,8 @@ def _estimate_message(raw: msgspec.Raw) -> int:
     except (msgspec.DecodeError, RecursionError):
         return estimate_chars(len(bytes(raw)))
     tokens = estimate_text(message.name) if message.name else 0
-    if calls := bytes(message.tool_calls):
-        tokens += estimate_chars(len(calls))
+    if message.tool_calls is not _NO_TOOL_CALLS:
+        tokens += estimate_chars(len(bytes(message.tool_calls)))
     if isinstance(message.content, str):
         return tokens + estimate_text(message.content)
     for part in message.content or ():

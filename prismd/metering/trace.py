@@ -1,13 +1,14 @@
 """The decision trace of one call: which stage took how long and decided what. No prompt text."""
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from prismd.kernel import clock
 
 T = TypeVar("T")
 
 _Tell = Callable[[object], dict[str, object]]
+"""Given what stands beside it."""
 
 
 class Trace:
@@ -29,7 +30,7 @@ class Trace:
 
     def decided(self, name: str, about: T, tell: Callable[[T], dict[str, object]]) -> None:
         """Note that a stage has ended; ``tell`` says of ``about`` what it decided."""
-        self._ends.append((name, clock.monotonic_s(), cast("_Tell", tell), about))
+        self._ends.append((name, clock.monotonic_s(), tell, about))  # type: ignore[arg-type]
 
     def attempt(self, provider: str, model: str, *, status: int | None, outcome: str) -> None:
         """Note one try at an upstream; ``status`` is None when there was no answer."""

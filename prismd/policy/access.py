@@ -88,11 +88,6 @@ def check_model(key: KeyRecord, model: str) -> None:
         raise Forbidden(msg, param="model")
 
 
-def restricts_tools(key: KeyRecord) -> bool:
-    """Say whether the tools of a request have to be looked at."""
-    return key.allowed_tools is not None or key.denied_tools is not None
-
-
 def check_tools(key: KeyRecord, names: Iterable[str]) -> None:
     """Refuse a request that offers a tool which the key does not allow.
 

@@ -32,9 +32,12 @@ def permit(call: Call, limiter: RateLimiter) -> Admission:
         LimitReached: calls per minute or at once.
     """
     key = call.caller.key
-    access.check_ip(key, call.caller.ip)
-    access.check_model(key, call.request.model)
-    if access.restricts_tools(key):
+    # Most keys are restricted in none of these, and this is asked for each call.
+    if key.allowed_ips is not None:
+        access.check_ip(key, call.caller.ip)
+    if key.models is not None:
+        access.check_model(key, call.request.model)
+    if key.allowed_tools is not None or key.denied_tools is not None:
         access.check_tools(key, tool_names(call.request))
     state = limiter.admit(key, call.started_s)
     return Admission(limiter, key.id, state.headers() if state else {})

@@ -110,7 +110,7 @@ class Reserve:
         mine = self._mine(key.id) if is_prepaid else None
         if mine is not None and (mine.posted <= 0 or mine.posted - mine.held < amount):
             raise _no_credits(mine, amount)
-        seen = [(budget, window_at(budget, now_s)) for budget in budgets]
+        seen = [(budget, window_at(budget, now_s)) for budget in budgets] if budgets else ()
         for budget, window in seen:
             sums = self._sums(window)
             left = budget.limit_nano_usd - sums.counted_nano_usd
@@ -125,8 +125,8 @@ class Reserve:
             key_id=key.id,
             account=credit_account(key.id) if is_prepaid else spend_account(key.id),
             amount_nano_usd=amount,
-            windows=tuple(window for _, window in seen),
-            limits=tuple(budget.limit_nano_usd if budget.is_hard else None for budget, _ in seen),
+            windows=tuple([window for _, window in seen]),
+            limits=tuple([budget.limit_nano_usd if budget.is_hard else None for budget, _ in seen]),
             created_at_s=now_s,
             expires_at_s=now_s + HOLD_S,
         )
@@ -142,7 +142,8 @@ class Reserve:
 
         So nobody is promised money that the database, which may be ahead of us, no longer has.
         """
-        self._add_held(hold, max(0, cost - hold.amount_nano_usd))
+        if cost > hold.amount_nano_usd:
+            self._add_held(hold, cost - hold.amount_nano_usd)
 
     def settle(self, hold: Hold, cost: int) -> list[BudgetAlert]:
         """Take the cost of a call, whose settlement is durable, and give back its hold."""
