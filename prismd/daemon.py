@@ -49,7 +49,7 @@ from prismd.wire.audit import Actor
 
 log = logging.getLogger("prism")
 
-YOUNG_OBJECTS = 10_000
+YOUNG_OBJECTS = 50_000
 """How many new objects there may be before a collection looks for cycles among them."""
 TICK_S = 1.0
 SETTLE_S = 5.0
