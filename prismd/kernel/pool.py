@@ -13,7 +13,8 @@ from collections import deque
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from prismd.kernel.http1 import Answer, Connection
+from prismd.kernel.http1 import Connection
+from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound_error import OutboundBroken, OutboundRefused, OutboundTimeout
 
 log = logging.getLogger("prism.outbound")
@@ -76,10 +77,14 @@ class Pool:
         Raises:
             OutboundError: there is no answer.
         """
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        connection = self._take_idle(began_s) or await self._acquire(timeout_s)
-        answer = connection.send(head, body, timeout_s=timeout_s, is_head=is_head)
+        now_s = asyncio.get_running_loop().time()
+        deadline_s = now_s + timeout_s
+        connection = self._take_idle(now_s)
+        if connection is None:
+            connection = await self._acquire(timeout_s, deadline_s)
+        answer = connection.send(
+            head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
+        )
         try:
             await answer.head()
         except OutboundBroken:
@@ -87,11 +92,12 @@ class Pool:
                 raise
         else:
             return answer
-        left_s = timeout_s - (loop.time() - began_s)
         if len(self._connections) >= self._origin.max_connections and self._idle:
             self._idle.pop(0).abort()
-        connection = await self._acquire(left_s)
-        answer = connection.send(head, body, timeout_s=left_s, is_head=is_head)
+        connection = await self._acquire(timeout_s, deadline_s)
+        answer = connection.send(
+            head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
+        )
         await answer.head()
         return answer
 
@@ -113,35 +119,39 @@ class Pool:
             connection.abort()
         return None
 
-    async def _acquire(self, within_s: float) -> Connection:
-        """Open a connection, or wait for one if there are as many as there may be."""
+    async def _acquire(self, timeout_s: float, deadline_s: float) -> Connection:
+        """Open a connection, or wait for one if there are as many as there may be.
+
+        ``deadline_s`` is on the loop's clock; ``timeout_s`` is what a message says of it.
+        """
         if self._used >= self._origin.max_connections:
-            given = await self._queue(within_s)
+            given = await self._queue(timeout_s, deadline_s)
             if given is not None:
                 return given
         else:
             self._used += 1
         try:
-            return await self._connect(min(within_s, CONNECT_TIMEOUT_S))
+            return await self._connect(timeout_s, deadline_s)
         except BaseException:
             self._give_slot_back()
             raise
 
-    async def _queue(self, within_s: float) -> Connection | None:
+    async def _queue(self, timeout_s: float, deadline_s: float) -> Connection | None:
         """Wait for a connection, or (None) for the right to open one."""
         turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(deadline_s):
                 given = await turn
         except BaseException as error:
             self._leave_queue(turn)
             if isinstance(error, TimeoutError):
-                msg = f"all {self._origin.max_connections} connections were busy all the time"
+                busy = self._origin.max_connections
+                msg = f"all {busy} connections were busy for {timeout_s:g} s"
                 raise OutboundTimeout(msg) from None
             raise
         if given is not None and given.is_closed:
-            return await self._queue(within_s)
+            return await self._queue(timeout_s, deadline_s)
         return given
 
     def _leave_queue(self, turn: asyncio.Future[Connection | None]) -> None:
@@ -155,10 +165,11 @@ class Pool:
             elif not given.is_closed:
                 self._freed(given)
 
-    async def _connect(self, within_s: float) -> Connection:
+    async def _connect(self, timeout_s: float, deadline_s: float) -> Connection:
         loop, origin = asyncio.get_running_loop(), self._origin
+        own_deadline_s = loop.time() + CONNECT_TIMEOUT_S
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(min(own_deadline_s, deadline_s)):
                 transport, connection = await loop.create_connection(
                     lambda: Connection(loop, on_free=self._freed, on_lost=self._lost),
                     origin.host,
@@ -167,12 +178,16 @@ class Pool:
                     server_hostname=origin.host if origin.is_tls else None,
                 )
         except TimeoutError:
-            msg = f"no connection within {within_s:.3g} s"
+            within_s = timeout_s if deadline_s < own_deadline_s else CONNECT_TIMEOUT_S
+            msg = f"no connection within {within_s:g} s"
             raise OutboundTimeout(msg) from None
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
             msg = f"no connection ({reason or str(error) or 'refused'})"
             raise OutboundRefused(msg) from None
+        if connection.is_closed:  # it ended before this task had its turn
+            msg = "the connection was closed at once"
+            raise OutboundBroken(msg)
         self._connections.add(connection)
         sock = transport.get_extra_info("socket")
         if sock is not None:

@@ -13,7 +13,7 @@ from prismd.dialects.base import HttpCall
 from prismd.dialects.openai_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
-from prismd.kernel.http1 import Answer
+from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError, OutboundRefused, OutboundTimeout
 from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prismd.kernel.http1 import Answer, Connection
+from prismd.kernel.http1 import Connection
+from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound_error import OutboundError
 
 Seen = tuple[int, dict[str, str], bytes, bool, str | None, bool]
@@ -56,16 +57,16 @@ def receive(*pieces: bytes, is_head: bool = False) -> Seen:
     connection = Connection(loop, on_free=free.append, on_lost=lambda _: None)
     wire = Wire()
     connection.connection_made(wire)
-    answer: Answer = connection.send(b"", b"", timeout_s=1, is_head=is_head)
+    answer: Answer = connection.send(b"", b"", timeout_s=1, deadline_s=1, is_head=is_head)
     for piece in pieces:
         if piece and not wire.is_aborted:
             connection.data_received(piece)
     is_reused = bool(free) and not wire.is_aborted
     connection.connection_lost(None)
-    error = None if answer._error is None else str(answer._error)
-    assert answer._error is None or isinstance(answer._error, OutboundError)
+    error = None if answer.error is None else str(answer.error)
+    assert answer.error is None or isinstance(answer.error, OutboundError)
     assert answer.is_complete or error
-    return answer.status, answer.headers, answer._take(), answer.is_complete, error, is_reused
+    return answer.status, dict(answer.headers), answer.take(), answer.is_complete, error, is_reused
 
 
 GOOD = {
