@@ -11,8 +11,7 @@ arrives in one piece wakes its caller exactly once. What a caller does with an a
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import NoReturn, cast
+from typing import NoReturn, Protocol, cast
 
 import httptools
 
@@ -37,24 +36,29 @@ _NOT_HTTP = "the connection was closed too early, or it is not HTTP"
 _BROKE = "the connection broke"
 
 
-class Connection(asyncio.Protocol):
-    """One socket. ``on_free`` is told when it can take the next call, ``on_lost`` when it ended."""
+class Owner(Protocol):
+    """Who uses a connection again."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        on_free: "Callable[[Connection], None]",
-        on_lost: "Callable[[Connection], None]",
-    ) -> None:
+    def freed(self, connection: "Connection") -> None:
+        """Take back a connection that can carry the next call."""
+        ...
+
+    def lost(self, connection: "Connection") -> None:
+        """Forget a connection that has ended."""
+        ...
+
+
+class Connection(asyncio.Protocol):
+    """One socket."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
         self.loop = loop
         self.calls = 0
         """How many requests it has carried."""
         self.idle_until_s = 0.0
         """On the loop's clock: from then on it must not be used again."""
         self.is_closed = False
-        self._on_free = on_free
-        self._on_lost = on_lost
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._is_paused = False
@@ -195,7 +199,7 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._transport = None
-        self._on_lost(self)
+        self._owner.lost(self)
 
     def _break(self, answer: Answer, why: str) -> None:
         answer.fail(OutboundBroken(why))
@@ -222,7 +226,7 @@ class Connection(asyncio.Protocol):
             if self._is_paused:
                 self._resume()
             self.idle_until_s = self.loop.time() + self._framing.keep_idle_s
-            self._on_free(self)
+            self._owner.freed(self)
         answer.wake()
 
     def _resume(self) -> None:

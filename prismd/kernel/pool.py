@@ -1,8 +1,8 @@
 """Connections to one origin (``Pool``), and all pools of the process (``Pools``).
 
-A pool lives as long as somebody holds it: a snapshot's provider, a call, or a connection that is
-still open. A reload that keeps an origin and its settings keeps the pool; one that no snapshot
-holds any more ends by itself when its last call is over and its idle connections have aged.
+A reload that keeps an origin and its settings keeps the pool. One that the snapshot in force does
+not use is retired: its idle connections are closed at once, and those that carry an answer behind
+it. Calls that began before can still use it; it ends with the last of them.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -52,13 +53,14 @@ class Pool:
             OSError: the file with the private CA cannot be read or holds no certificate.
         """
         self._origin = origin
-        self._tls = _tls_context(origin) if origin.is_tls else None
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._used = 0
         """Connections that are open or being opened."""
         self._sweeper: asyncio.TimerHandle | None = None
+        self._is_retired = False
+        self._tls = _tls_context(origin) if origin.is_tls else None
 
     async def send(
         self, head: bytes, body: bytes, *, timeout_s: float, is_head: bool = False
@@ -108,6 +110,16 @@ class Pool:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+
+    def retire(self) -> None:
+        """Keep no connection any more behind its answer."""
+        self._is_retired = True
+        for connection in self._idle:
+            connection.abort()
+
+    def revive(self) -> None:
+        """Keep connections again."""
+        self._is_retired = False
 
     def _take_idle(self, now_s: float) -> Connection | None:
         while self._idle:
@@ -163,7 +175,7 @@ class Pool:
             if given is None:
                 self._give_slot_back()
             elif not given.is_closed:
-                self._freed(given)
+                self.freed(given)
 
     async def _connect(self, timeout_s: float, deadline_s: float) -> Connection:
         loop, origin = asyncio.get_running_loop(), self._origin
@@ -171,7 +183,7 @@ class Pool:
         try:
             async with asyncio.timeout_at(min(own_deadline_s, deadline_s)):
                 transport, connection = await loop.create_connection(
-                    lambda: Connection(loop, on_free=self._freed, on_lost=self._lost),
+                    lambda: Connection(loop, self),
                     origin.host,
                     origin.port,
                     ssl=self._tls,
@@ -194,20 +206,22 @@ class Pool:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _freed(self, connection: Connection) -> None:
+    def freed(self, connection: Connection) -> None:
+        """Give a connection to the next call in the queue, or keep it idle."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(connection)
                 return
-        if len(self._idle) >= self._origin.max_idle:
+        if self._is_retired or len(self._idle) >= self._origin.max_idle:
             connection.abort()
             return
         self._idle.append(connection)
         if self._sweeper is None:
             self._sweeper = connection.loop.call_later(_SWEEP_S, self._sweep)
 
-    def _lost(self, connection: Connection) -> None:
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection that has ended; the next call in the queue may open one."""
         if connection in self._connections:
             self._connections.remove(connection)
             if connection in self._idle:
@@ -223,7 +237,7 @@ class Pool:
         self._used -= 1
 
     def _sweep(self) -> None:
-        """Close what has been idle for too long; the oldest are in front."""
+        """Close what has been idle for too long."""
         self._sweeper = None
         loop = asyncio.get_running_loop()
         now_s = loop.time()
@@ -250,7 +264,14 @@ class Pools:
         pool = self._pools.get(origin)
         if pool is None:
             self._pools[origin] = pool = Pool(origin)
+        pool.revive()
         return pool
+
+    def keep(self, in_use: Collection[Origin]) -> None:
+        """Retire the pools of all other origins."""
+        for origin, pool in list(self._pools.items()):
+            if origin not in in_use:
+                pool.retire()
 
     def close(self) -> None:
         """Close all connections."""
