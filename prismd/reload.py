@@ -12,7 +12,9 @@ from prismd.config.model import needs_restart
 from prismd.gateway import ConfigFault, Gateway
 from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError
-from prismd.snapshot import build
+from prismd.kernel.pool import Origin
+from prismd.providers.sender import HttpUpstream
+from prismd.snapshot import Snapshot, build
 from prismd.store.db import Tx
 from prismd.wire.audit import Actor, Change
 
@@ -47,6 +49,7 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
         gateway.needs_restart = needs_restart(gateway.started_with, snapshot.config)
         # What is in force now, not what was before the awaits: models may have been discovered.
         gateway.swap(snapshot.keeping(gateway.snapshot))
+        gateway.outbound.pools.keep(_origins(snapshot))
         logging_ = snapshot.config.logging
         if logging_ != old.config.logging:
             logs.set_up(logging_.level, logging_.format)
@@ -55,6 +58,11 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
         gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})
         log.info("configuration %s in force", snapshot.hash[:12])
         return True
+
+
+def _origins(snapshot: Snapshot) -> set[Origin]:
+    upstreams = (provider.upstream for provider in snapshot.catalog.providers.values())
+    return {upstream.origin for upstream in upstreams if isinstance(upstream, HttpUpstream)}
 
 
 async def _write_down(gateway: Gateway, actor: Actor, before: str, after: str) -> None:

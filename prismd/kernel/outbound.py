@@ -16,7 +16,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
-from prismd.kernel.http1 import MAX_BODY_BYTES
+from prismd.kernel.http1_answer import MAX_BODY_BYTES
 from prismd.kernel.outbound_error import (
     OutboundBroken,
     OutboundError,

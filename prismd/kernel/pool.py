@@ -1,8 +1,8 @@
 """Connections to one origin (``Pool``), and all pools of the process (``Pools``).
 
-A pool lives as long as somebody holds it: a snapshot's provider, a call, or a connection that is
-still open. A reload that keeps an origin and its settings keeps the pool; one that no snapshot
-holds any more ends by itself when its last call is over and its idle connections have aged.
+A reload that keeps an origin and its settings keeps the pool. One that the snapshot in force does
+not use is retired: its idle connections are closed at once, and those that carry an answer behind
+it. Calls that began before can still use it; it ends with the last of them.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ import logging
 import socket
 import ssl
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
-from prismd.kernel.http1 import Answer, Connection
+from prismd.kernel.http1 import Connection
+from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound_error import OutboundBroken, OutboundRefused, OutboundTimeout
 
 log = logging.getLogger("prism.outbound")
@@ -51,13 +53,14 @@ class Pool:
             OSError: the file with the private CA cannot be read or holds no certificate.
         """
         self._origin = origin
-        self._tls = _tls_context(origin) if origin.is_tls else None
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._used = 0
         """Connections that are open or being opened."""
         self._sweeper: asyncio.TimerHandle | None = None
+        self._is_retired = False
+        self._tls = _tls_context(origin) if origin.is_tls else None
 
     async def send(
         self, head: bytes, body: bytes, *, timeout_s: float, is_head: bool = False
@@ -76,10 +79,14 @@ class Pool:
         Raises:
             OutboundError: there is no answer.
         """
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        connection = self._take_idle(began_s) or await self._acquire(timeout_s)
-        answer = connection.send(head, body, timeout_s=timeout_s, is_head=is_head)
+        now_s = asyncio.get_running_loop().time()
+        deadline_s = now_s + timeout_s
+        connection = self._take_idle(now_s)
+        if connection is None:
+            connection = await self._acquire(timeout_s, deadline_s)
+        answer = connection.send(
+            head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
+        )
         try:
             await answer.head()
         except OutboundBroken:
@@ -87,11 +94,12 @@ class Pool:
                 raise
         else:
             return answer
-        left_s = timeout_s - (loop.time() - began_s)
         if len(self._connections) >= self._origin.max_connections and self._idle:
             self._idle.pop(0).abort()
-        connection = await self._acquire(left_s)
-        answer = connection.send(head, body, timeout_s=left_s, is_head=is_head)
+        connection = await self._acquire(timeout_s, deadline_s)
+        answer = connection.send(
+            head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
+        )
         await answer.head()
         return answer
 
@@ -103,6 +111,16 @@ class Pool:
             self._sweeper.cancel()
             self._sweeper = None
 
+    def retire(self) -> None:
+        """Keep no connection any more behind its answer."""
+        self._is_retired = True
+        for connection in self._idle:
+            connection.abort()
+
+    def revive(self) -> None:
+        """Keep connections again."""
+        self._is_retired = False
+
     def _take_idle(self, now_s: float) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
@@ -113,35 +131,39 @@ class Pool:
             connection.abort()
         return None
 
-    async def _acquire(self, within_s: float) -> Connection:
-        """Open a connection, or wait for one if there are as many as there may be."""
+    async def _acquire(self, timeout_s: float, deadline_s: float) -> Connection:
+        """Open a connection, or wait for one if there are as many as there may be.
+
+        ``deadline_s`` is on the loop's clock; ``timeout_s`` is what a message says of it.
+        """
         if self._used >= self._origin.max_connections:
-            given = await self._queue(within_s)
+            given = await self._queue(timeout_s, deadline_s)
             if given is not None:
                 return given
         else:
             self._used += 1
         try:
-            return await self._connect(min(within_s, CONNECT_TIMEOUT_S))
+            return await self._connect(timeout_s, deadline_s)
         except BaseException:
             self._give_slot_back()
             raise
 
-    async def _queue(self, within_s: float) -> Connection | None:
+    async def _queue(self, timeout_s: float, deadline_s: float) -> Connection | None:
         """Wait for a connection, or (None) for the right to open one."""
         turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(deadline_s):
                 given = await turn
         except BaseException as error:
             self._leave_queue(turn)
             if isinstance(error, TimeoutError):
-                msg = f"all {self._origin.max_connections} connections were busy all the time"
+                busy = self._origin.max_connections
+                msg = f"all {busy} connections were busy for {timeout_s:g} s"
                 raise OutboundTimeout(msg) from None
             raise
         if given is not None and given.is_closed:
-            return await self._queue(within_s)
+            return await self._queue(timeout_s, deadline_s)
         return given
 
     def _leave_queue(self, turn: asyncio.Future[Connection | None]) -> None:
@@ -153,46 +175,53 @@ class Pool:
             if given is None:
                 self._give_slot_back()
             elif not given.is_closed:
-                self._freed(given)
+                self.freed(given)
 
-    async def _connect(self, within_s: float) -> Connection:
+    async def _connect(self, timeout_s: float, deadline_s: float) -> Connection:
         loop, origin = asyncio.get_running_loop(), self._origin
+        own_deadline_s = loop.time() + CONNECT_TIMEOUT_S
         try:
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout_at(min(own_deadline_s, deadline_s)):
                 transport, connection = await loop.create_connection(
-                    lambda: Connection(loop, on_free=self._freed, on_lost=self._lost),
+                    lambda: Connection(loop, self),
                     origin.host,
                     origin.port,
                     ssl=self._tls,
                     server_hostname=origin.host if origin.is_tls else None,
                 )
         except TimeoutError:
-            msg = f"no connection within {within_s:.3g} s"
+            within_s = timeout_s if deadline_s < own_deadline_s else CONNECT_TIMEOUT_S
+            msg = f"no connection within {within_s:g} s"
             raise OutboundTimeout(msg) from None
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
             msg = f"no connection ({reason or str(error) or 'refused'})"
             raise OutboundRefused(msg) from None
+        if connection.is_closed:  # it ended before this task had its turn
+            msg = "the connection was closed at once"
+            raise OutboundBroken(msg)
         self._connections.add(connection)
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
-    def _freed(self, connection: Connection) -> None:
+    def freed(self, connection: Connection) -> None:
+        """Give a connection to the next call in the queue, or keep it idle."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(connection)
                 return
-        if len(self._idle) >= self._origin.max_idle:
+        if self._is_retired or len(self._idle) >= self._origin.max_idle:
             connection.abort()
             return
         self._idle.append(connection)
         if self._sweeper is None:
             self._sweeper = connection.loop.call_later(_SWEEP_S, self._sweep)
 
-    def _lost(self, connection: Connection) -> None:
+    def lost(self, connection: Connection) -> None:
+        """Forget a connection that has ended; the next call in the queue may open one."""
         if connection in self._connections:
             self._connections.remove(connection)
             if connection in self._idle:
@@ -208,7 +237,7 @@ class Pool:
         self._used -= 1
 
     def _sweep(self) -> None:
-        """Close what has been idle for too long; the oldest are in front."""
+        """Close what has been idle for too long."""
         self._sweeper = None
         loop = asyncio.get_running_loop()
         now_s = loop.time()
@@ -235,7 +264,14 @@ class Pools:
         pool = self._pools.get(origin)
         if pool is None:
             self._pools[origin] = pool = Pool(origin)
+        pool.revive()
         return pool
+
+    def keep(self, in_use: Collection[Origin]) -> None:
+        """Retire the pools of all other origins."""
+        for origin, pool in list(self._pools.items()):
+            if origin not in in_use:
+                pool.retire()
 
     def close(self) -> None:
         """Close all connections."""

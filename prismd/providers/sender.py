@@ -13,7 +13,7 @@ from prismd.dialects.base import HttpCall
 from prismd.dialects.openai_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
-from prismd.kernel.http1 import Answer
+from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError, OutboundRefused, OutboundTimeout
 from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin
@@ -134,22 +134,20 @@ class HttpUpstream:
         self._headers = tuple((name.lower(), value) for name, value in (headers or {}).items())
         self._auth = auth_headers(spec.auth, credential)
         self._timeout_s = timeout_s
-        self._outbound = outbound
         parts = urlsplit(self.base_url)
         is_tls = parts.scheme == "https"
         self._path = quote(parts.path, safe=_PATH_SAFE)
         self._host = _ascii_host(parts)
-        self._pool = outbound.pools.of(
-            Origin(
-                host=_ascii(parts.hostname or ""),
-                port=parts.port or (443 if is_tls else 80),
-                is_tls=is_tls,
-                ca_file=ca_file,
-                is_verified=not skip_tls,
-                max_connections=max_concurrent,
-                max_idle=conn_pool_size,
-            )
+        self.origin = Origin(
+            host=_ascii(parts.hostname or ""),
+            port=parts.port or (443 if is_tls else 80),
+            is_tls=is_tls,
+            ca_file=ca_file,
+            is_verified=not skip_tls,
+            max_connections=max_concurrent,
+            max_idle=conn_pool_size,
         )
+        self._pool = outbound.pools.of(self.origin)
         self._heads: dict[tuple[str, str], bytes] = {}
         """Method and path → the head of such a call up to its own headers."""
         self._own_names = frozenset(
@@ -178,18 +176,9 @@ class HttpUpstream:
         Raises:
             UpstreamError: no answer, an error answer, or one that is no list of models.
         """
-        headers = {
-            "accept": "application/json",
-            **dict(self._headers),
-            **dict(self._auth),
-        }
+        call = HttpCall("GET", "/models", b"", (("accept", "application/json"),))
         try:
-            response = await self._outbound.open(
-                "GET",
-                self.base_url + "/models",
-                headers=list(headers.items()),
-                timeout_s=LIST_TIMEOUT_S,
-            )
+            response = await self._pool.send(self._head(call), b"", timeout_s=LIST_TIMEOUT_S)
             try:
                 body = await response.read()
             finally:

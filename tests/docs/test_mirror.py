@@ -9,6 +9,7 @@ LAYERS = ("kernel", "dialects", "policy", "routing", "metering", "store")
 
 ELSEWHERE = {
     "store/files.py": "store/test_backup.py",
+    "kernel/http1_answer.py": "kernel/test_http1.py",
     "kernel/outbound_error.py": "kernel/test_outbound.py",
     "dialects/base.py": "dialects/test_openai.py",
     "metering/gap_prices.py": "metering/test_public_prices.py",

@@ -8,6 +8,7 @@ import pytest
 
 from prismd.kernel.outbound_error import OutboundBroken, OutboundRefused, OutboundTimeout
 from prismd.kernel.pool import Origin, Pool
+from tests.both_loops import on_both_loops
 
 HEAD = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -46,6 +47,7 @@ async def call(pool: Pool, timeout_s: float = 5) -> bytes:
         await answer.aclose()
 
 
+@on_both_loops
 async def test_a_connection_is_used_again() -> None:
     seen = []
 
@@ -60,6 +62,7 @@ async def test_a_connection_is_used_again() -> None:
     assert seen == [1, 1, 1]
 
 
+@on_both_loops
 async def test_a_kept_connection_that_died_is_tried_once_more() -> None:
     seen = []
 
@@ -80,6 +83,7 @@ async def test_a_kept_connection_that_died_is_tried_once_more() -> None:
     assert seen == [1, 1, 2, 2, 3]
 
 
+@on_both_loops
 async def test_a_new_connection_that_dies_is_not_tried_again() -> None:
     seen = []
 
@@ -93,6 +97,7 @@ async def test_a_new_connection_that_dies_is_not_tried_again() -> None:
     assert seen == [1]
 
 
+@on_both_loops
 async def test_calls_beyond_the_limit_wait_within_their_time() -> None:
     go = asyncio.Event()
     connections = set()
@@ -114,6 +119,7 @@ async def test_calls_beyond_the_limit_wait_within_their_time() -> None:
     assert connections == {1}
 
 
+@on_both_loops
 async def test_an_unread_answer_closes_its_socket() -> None:
     ended = asyncio.Event()
 
@@ -133,6 +139,7 @@ async def test_an_unread_answer_closes_its_socket() -> None:
         assert await call(pool) == b"ok"
 
 
+@on_both_loops
 async def test_silence_and_a_closed_port_are_told_apart() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nth: int) -> None:
         await reader.read()

@@ -1,7 +1,6 @@
 """The pool against a real nginx with TLS, whose certificate a private CA has signed."""
 
 import asyncio
-import datetime
 import shutil
 import socket
 import subprocess
@@ -9,55 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from prismd.kernel.outbound_error import OutboundRefused
 from prismd.kernel.pool import Origin, Pool
+from tests.both_loops import on_both_loops
+from tests.certificates import certify
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 HEAD = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
-def _certify(folder: Path) -> None:
-    """Write a CA and a certificate for ``localhost`` that it has signed."""
-    now = datetime.datetime.now(datetime.UTC)  # certificates want the real date
-
-    def name(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    def build(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        begin = now - datetime.timedelta(days=1)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name("test CA"))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(begin)
-            .not_valid_after(begin + datetime.timedelta(days=9))
-        )
-
-    ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    ca = build("test CA", ca_key).add_extension(x509.BasicConstraints(True, None), critical=True)  # noqa: FBT003
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-    leaf = build("localhost", key).add_extension(names, critical=False)
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(ca.sign(ca_key, hashes.SHA256()).public_bytes(pem))
-    (folder / "cert.pem").write_bytes(leaf.sign(ca_key, hashes.SHA256()).public_bytes(pem))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
 @pytest.fixture
 def nginx(tmp_path: Path) -> Iterator[int]:
     """Run nginx; give its port."""
     assert NGINX is not None
-    _certify(tmp_path)
+    certify(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -94,6 +60,7 @@ async def ask(pool: Pool) -> bytes:
     return await answer.read()
 
 
+@on_both_loops
 async def test_a_private_ca_is_trusted_and_the_connection_is_kept(
     nginx: int, tmp_path: Path
 ) -> None:
@@ -104,6 +71,7 @@ async def test_a_private_ca_is_trusted_and_the_connection_is_kept(
     await asyncio.sleep(0.05)  # lets TLS take its leave, so that no transport is left open
 
 
+@on_both_loops
 async def test_an_unknown_ca_or_another_name_is_refused(nginx: int, tmp_path: Path) -> None:
     with pytest.raises(OutboundRefused, match="no connection"):
         await ask(Pool(Origin(host="localhost", port=nginx, is_tls=True)))
@@ -112,6 +80,7 @@ async def test_an_unknown_ca_or_another_name_is_refused(nginx: int, tmp_path: Pa
         await ask(Pool(Origin(host="127.0.0.1", port=nginx, is_tls=True, ca_file=ca_file)))
 
 
+@on_both_loops
 async def test_skip_tls_takes_any_certificate_and_says_so_loudly(
     nginx: int, caplog: pytest.LogCaptureFixture
 ) -> None:
