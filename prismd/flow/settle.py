@@ -218,12 +218,7 @@ def _tell(walk: Walk, record: CallRecord) -> None:
     gateway.recorder.add(record, is_known_model=is_known)
     gateway.note_use(record.key_id, record.ts_s)
 
-    try:
-        gateway.stores.traffic.write_soon(
-            requests.TraceEntry(record.request_id, partial(_stored, record, trace))
-        )
-    except Overloaded:
-        log.warning("trace of %s dropped: the traffic database is behind", record.request_id)
+    gateway.stores.traces.add(partial(_stored, record, trace))
     gateway.bus.publish_about("call", record, call_event)
 
 

@@ -1,14 +1,15 @@
 """The ``requests`` table of the traffic database: decision traces. May be deleted at any time."""
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from prismd.kernel import jsonio
 from prismd.kernel.errors import Overloaded
-from prismd.store.db import Database, Entry, Tx
+from prismd.store.db import Database, Tx
 from prismd.wire.usage import CallRecord
 
 
@@ -25,7 +26,9 @@ INSERT INTO requests (id, ts_ms, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTH
 """
 
 LINGER_S = 0.25
-"""Nobody waits for a trace: who asks for one calls it in. A crash may lose as many."""
+"""How long a trace waits for others: nobody waits for it. A crash may lose as many."""
+MAX_TOGETHER = 256
+"""Traces in one write."""
 
 log = logging.getLogger("prism.store")
 
@@ -45,37 +48,47 @@ def _insert_all(tx: Tx, traces: Iterable[StoredTrace]) -> None:
     tx.execute_many(_INSERT, rows)
 
 
-class TraceEntry(Entry):
-    """Adds the trace of a call, some time later with many others."""
+class TraceLog:
+    """Traces on their way to the database: many in one write. Used from one event loop."""
 
-    __slots__ = ("_make",)
+    def __init__(self, db: Database) -> None:
+        """Write to the traffic database."""
+        self._db = db
+        self._waiting: list[Callable[[], StoredTrace]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
-    def __init__(self, request_id: str, make: Callable[[], StoredTrace]) -> None:
-        """Take how to make a trace; it is made when it is written."""
-        super().__init__(request_id, linger_s=LINGER_S)
-        self._make = make
+    def add(self, make: Callable[[], StoredTrace]) -> None:
+        """Take how to make the trace of a call; it is made when it is written."""
+        self._waiting.append(make)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LINGER_S, self.flush)
+        elif len(self._waiting) >= MAX_TOGETHER:
+            self.flush()
 
-    def __call__(self, tx: Tx) -> None:
-        """Add it."""
-        insert(tx, self._make())
+    def flush(self) -> None:
+        """Queue what waits. Traces that the database does not take are dropped."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
 
-    def told(self, error: Exception | None) -> None:
-        """Note a trace that is lost: nobody waits for it."""
-        if error is not None:
-            log.warning("the trace of %s is lost: %s", self.name, error)
+        def write(tx: Tx) -> None:
+            _insert_all(tx, [make() for make in waiting])
 
-    @staticmethod
-    def together(tx: Tx, entries: Sequence[Entry]) -> None:
-        """Add several."""
-        _insert_all(tx, [entry._make() for entry in entries if isinstance(entry, TraceEntry)])
+        try:
+            self._db.write_soon(write)
+        except Overloaded as error:
+            log.warning("%d traces are dropped: %s", len(waiting), error)
 
-
-async def get(db: Database, request_id: str) -> StoredTrace | None:
-    """Return the trace of a call, also of one that has ended this moment."""
-    with contextlib.suppress(Overloaded):  # then what is written can still be read
-        await db.write(_call_in)
-    row = await db.row("SELECT body FROM requests WHERE id = :id", {"id": request_id})
-    return None if row is None else _decode(str(row["body"]))
+    async def get(self, request_id: str) -> StoredTrace | None:
+        """Return the trace of a call, also of one that has ended this moment."""
+        self.flush()
+        with contextlib.suppress(Overloaded):  # then what is written can still be read
+            await self._db.write(_after_all)
+        row = await self._db.row("SELECT body FROM requests WHERE id = :id", {"id": request_id})
+        return None if row is None else _decode(str(row["body"]))
 
 
 def prune(tx: Tx, before_s: float) -> int:
@@ -83,5 +96,5 @@ def prune(tx: Tx, before_s: float) -> int:
     return tx.execute("DELETE FROM requests WHERE ts_ms < :ms", {"ms": int(before_s * 1000)})
 
 
-def _call_in(_: Tx) -> None:
-    """Do nothing, after everything that was written before."""
+def _after_all(_: Tx) -> None:
+    """Do nothing, after everything that was queued before."""

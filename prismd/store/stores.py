@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from prismd.store.ballast import Ballast
 from prismd.store.datadir import DataDir
 from prismd.store.migrate import migrate, shipped
+from prismd.store.requests import TraceLog
 from prismd.store.sqlite import Durability, SqliteDatabase, tell_version
 
 
@@ -15,6 +16,8 @@ class Stores:
 
     state: SqliteDatabase
     traffic: SqliteDatabase
+    traces: TraceLog
+    """Writes to ``traffic``."""
     lock: int
 
     @classmethod
@@ -45,10 +48,11 @@ class Stores:
             os.close(lock)
             raise
         tell_version()
-        return cls(state, traffic, lock)
+        return cls(state, traffic, TraceLog(traffic), lock)
 
     async def aclose(self) -> None:
         """Write what is queued, close, and let go of the lock."""
+        self.traces.flush()
         try:
             await self.traffic.aclose()
         finally:

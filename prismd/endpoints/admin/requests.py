@@ -8,7 +8,6 @@ from pydantic import AwareDatetime, BaseModel, JsonValue
 from prismd.endpoints import deps
 from prismd.endpoints.replies import Usd, json_reply, time_text, usd
 from prismd.kernel.errors import NotFound
-from prismd.store import requests as request_table
 from prismd.wire.usage import UsageSource
 
 room = APIRouter(tags=["requests"], dependencies=[Depends(deps.admin)])
@@ -97,7 +96,7 @@ class RequestObject(BaseModel):
 @room.get("/-/requests/{request_id}", response_model=RequestObject)
 async def get_request(request_id: str, gateway: deps.TheGateway) -> Response:
     """Show the decision trace of a call."""
-    trace = await request_table.get(gateway.stores.traffic, request_id)
+    trace = await gateway.stores.traces.get(request_id)
     if trace is None:
         msg = f"There is no trace of '{request_id}'. Traces are kept for a limited time."
         raise NotFound(msg, code="request_not_found", param="request_id")

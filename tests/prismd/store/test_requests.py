@@ -36,8 +36,8 @@ TRACE = StoredTrace(
 
 async def test_a_trace_comes_back_as_it_went_in(stores: Stores) -> None:
     await stores.traffic.write(lambda tx: requests.insert(tx, TRACE))
-    assert await requests.get(stores.traffic, "req_1") == TRACE
-    assert await requests.get(stores.traffic, "req_2") is None
+    assert await stores.traces.get("req_1") == TRACE
+    assert await stores.traces.get("req_2") is None
 
 
 async def test_old_traces_are_deleted(stores: Stores) -> None:
@@ -46,5 +46,5 @@ async def test_old_traces_are_deleted(stores: Stores) -> None:
         trace = StoredTrace(call, [], [])
         await stores.traffic.write(lambda tx, trace=trace: requests.insert(tx, trace))  # type: ignore[misc]
     assert await stores.traffic.write(lambda tx: requests.prune(tx, 1_004)) == 4
-    assert await requests.get(stores.traffic, "req_3") is None
-    assert await requests.get(stores.traffic, "req_4") is not None
+    assert await stores.traces.get("req_3") is None
+    assert await stores.traces.get("req_4") is not None
