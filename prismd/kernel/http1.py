@@ -60,6 +60,9 @@ class Connection(asyncio.Protocol):
         self.is_closed = False
         self._owner = owner
         self._transport: asyncio.Transport | None = None
+        self._body: list[bytes] = []
+        self.on_body = self._body.append
+        """Take a part of the body; called by the parser, without a step of ours for each part."""
         self._parser = httptools.HttpResponseParser(self)
         self._is_paused = False
         self._deadline_s = math.inf
@@ -168,16 +171,18 @@ class Connection(asyncio.Protocol):
             return
         answer.has_begun = True
         self._framing_bytes += len(data)
+        fault: str | None = None
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            # An answer that was complete before the fault stays a good one.
             self._is_reusable = False
-            if not answer.is_complete:
-                self._break(answer, self._fault or _NOT_HTTP)
-                return
-        if answer.is_complete:
+            fault = self._fault or _NOT_HTTP
+        if self._body:
+            self._give_body(answer)
+        if answer.is_complete:  # also before a fault behind its end
             self._finish(answer)
+        elif fault is not None:
+            self._break(answer, fault)
         elif self._framing_bytes > _MAX_FRAMING_BYTES:
             self._break(answer, TOO_LARGE)
         elif answer.status:
@@ -200,6 +205,16 @@ class Connection(asyncio.Protocol):
             self._timer = None
         self._transport = None
         self._owner.lost(self)
+
+    def _give_body(self, answer: Answer) -> None:
+        """Hand over what one read of the socket has brought, and pause if nobody takes it."""
+        part = b"".join(self._body)
+        self._body.clear()
+        if answer.status and not self._is_head_request:
+            self._framing_bytes = 0
+            if answer.add(part) and not self._is_paused and self._transport is not None:
+                self._is_paused = True
+                self._transport.pause_reading()
 
     def _break(self, answer: Answer, why: str) -> None:
         answer.fail(OutboundBroken(why))
@@ -268,16 +283,6 @@ class Connection(asyncio.Protocol):
         answer.status = status
         if self._is_head_request:
             answer.is_complete = True
-
-    def on_body(self, part: bytes) -> None:
-        """Take a part of the body; called by the parser."""
-        self._framing_bytes = 0
-        answer = self._answer
-        if answer is None or answer.is_complete:
-            return
-        if answer.add(part) and not self._is_paused and self._transport is not None:
-            self._is_paused = True
-            self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
         """Note the end of the answer; called by the parser."""

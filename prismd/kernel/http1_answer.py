@@ -91,6 +91,8 @@ class Answer:
             self._carrier.resume(self)
             while not self.is_complete:
                 await self._wait()
+        if self._unread_bytes > MAX_BODY_BYTES:
+            raise OutboundBroken(_too_large())
         return self.take()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -101,8 +103,10 @@ class Answer:
         """
         while True:
             if self._parts:
+                was_too_much = self._unread_bytes > _MAX_UNREAD_BYTES
                 part = self.take()
-                self._carrier.resume(self)
+                if was_too_much:
+                    self._carrier.resume(self)
                 yield part
             elif self.is_complete:
                 return
@@ -178,5 +182,9 @@ class Answer:
 
     def _check_size(self) -> None:
         if self._unread_bytes > MAX_BODY_BYTES:
-            self.fail(OutboundBroken(f"the body is larger than {MAX_BODY_BYTES} bytes"))
+            self.fail(OutboundBroken(_too_large()))
             self._carrier.cut(self)
+
+
+def _too_large() -> str:
+    return f"the body is larger than {MAX_BODY_BYTES} bytes"

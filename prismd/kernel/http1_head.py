@@ -5,7 +5,8 @@ needed each time. Invariant: nothing here changes a line, so a value is what the
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_BYTES = 64 * 1024
@@ -17,7 +18,6 @@ Lines = list[tuple[bytes, bytes]]
 
 _FRAMING = frozenset({b"content-encoding", b"content-length", b"keep-alive", b"transfer-encoding"})
 _FRAMING_LENGTHS = frozenset(map(len, _FRAMING))
-_PLAIN_LENGTH = len(b"content-length")  # no other of them is as long
 _KEEP_ALIVE_TIMEOUT = re.compile(r"timeout\s*=\s*(\d{1,6})")
 
 
@@ -62,21 +62,33 @@ class Framing(NamedTuple):
     """Why the body cannot be taken."""
 
 
-_PLAIN = Framing(has_length=True)
+_WITH_LENGTH = Framing(has_length=True)
+_TO_THE_CLOSE = Framing()
 
 
 def framing_of(lines: Lines) -> Framing:
     """Find out where the body ends and how long the connection is kept."""
+    has_length = False
     found: Lines = []
     for line in lines:
-        # The length first: this runs for each answer, and it is cheaper than a lower-case copy.
-        if len(line[0]) in _FRAMING_LENGTHS and line[0].lower() in _FRAMING:
-            found.append(line)
-    if len(found) == 1 and len(found[0][0]) == _PLAIN_LENGTH:
-        return _PLAIN
-    headers = Headers(found)
+        # The length first: this runs for each header, and it is cheaper than a lower-case copy.
+        if len(line[0]) in _FRAMING_LENGTHS:
+            name = line[0].lower()
+            if name == b"content-length":
+                has_length = True
+            elif name in _FRAMING:
+                found.append(line)
+    if found:
+        return _framing_of(has_length, *found)
+    return _WITH_LENGTH if has_length else _TO_THE_CLOSE
+
+
+@lru_cache(maxsize=64)
+def _framing_of(has_length: bool, *lines: tuple[bytes, bytes]) -> Framing:
+    """Judge the lines that matter: a vendor's are always the same, but for the length."""
+    headers = _decode(lines)
     return Framing(
-        has_length="content-length" in headers,
+        has_length=has_length,
         is_chunked="transfer-encoding" in headers,
         keep_idle_s=_keep_idle_s(headers.get("keep-alive", "")),
         refusal=_refusal(headers),
@@ -102,7 +114,7 @@ def size_bytes(lines: Lines) -> int:
     return sum(len(name) + len(value) + 4 for name, value in lines)
 
 
-def _decode(lines: Lines) -> dict[str, str]:
+def _decode(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
     for raw_name, raw_value in lines:
         name = raw_name.decode("latin-1").lower()

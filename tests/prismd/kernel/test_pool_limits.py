@@ -132,16 +132,19 @@ async def test_a_body_over_64_mib_is_not_gathered() -> None:
 
 
 @pytest.mark.parametrize("is_there_before_the_read", [False, True])
+@pytest.mark.parametrize("has_length", [False, True])
 @on_both_loops
 async def test_the_limit_of_a_body_is_exact(
-    monkeypatch: pytest.MonkeyPatch, *, is_there_before_the_read: bool
+    monkeypatch: pytest.MonkeyPatch, *, is_there_before_the_read: bool, has_length: bool
 ) -> None:
     monkeypatch.setattr(http1_answer, "MAX_BODY_BYTES", 1000)
     go = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nth: int) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        head, body = b"HTTP/1.1 200 OK\r\n\r\n", bytes(999 + nth)
+        body = bytes(999 + nth)
+        length = b"connection: close\r\ncontent-length: %d\r\n" % len(body) if has_length else b""
+        head = b"HTTP/1.1 200 OK\r\n%b\r\n" % length
         if is_there_before_the_read:
             writer.write(head + body)
             await writer.drain()
