@@ -136,9 +136,11 @@ class Pool:
 
         ``deadline_s`` is on the loop's clock; ``timeout_s`` is what a message says of it.
         """
-        if self._used >= self._origin.max_connections:
+        while self._used >= self._origin.max_connections:
             given = await self._queue(timeout_s, deadline_s)
-            if given is not None:
+            if given is None:
+                break
+            if not given.is_closed:
                 return given
         else:
             self._used += 1
@@ -154,7 +156,7 @@ class Pool:
         self._waiting.append(turn)
         try:
             async with asyncio.timeout_at(deadline_s):
-                given = await turn
+                return await turn
         except BaseException as error:
             self._leave_queue(turn)
             if isinstance(error, TimeoutError):
@@ -162,9 +164,6 @@ class Pool:
                 msg = f"all {busy} connections were busy for {timeout_s:g} s"
                 raise OutboundTimeout(msg) from None
             raise
-        if given is not None and given.is_closed:
-            return await self._queue(timeout_s, deadline_s)
-        return given
 
     def _leave_queue(self, turn: asyncio.Future[Connection | None]) -> None:
         """Pass on what was given in the moment in which its receiver left."""

@@ -11,6 +11,7 @@ import pytest
 
 from prismd.kernel import http1_answer
 from prismd.kernel import pool as pool_module
+from prismd.kernel.http1 import Connection
 from prismd.kernel.http1_answer import MAX_BODY_BYTES
 from prismd.kernel.outbound_error import OutboundBroken, OutboundTimeout
 from prismd.kernel.pool import Origin, Pool, Pools
@@ -249,6 +250,27 @@ async def test_a_caller_that_leaves_while_queued_gives_its_turn_to_the_next() ->
             assert await asyncio.gather(leaving, return_exceptions=True)
             assert server.open <= 2  # the one that was cut may be on its way out
         pool.close()
+
+
+@on_both_loops
+async def test_a_connection_that_ends_while_it_is_given_on_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, nth: int) -> None:
+        await answer_all(reader, writer, nth)
+
+    async with served(serve) as server:
+        pool = server.pool(max_connections=1)
+        give = pool.freed
+
+        def give_and_end(connection: Connection) -> None:
+            give(connection)
+            connection.abort()
+            pool.lost(connection)
+
+        monkeypatch.setattr(pool, "freed", give_and_end)
+        assert await asyncio.gather(*(call(pool) for _ in range(3))) == [b"ok"] * 3
+        assert server.accepted == 3
 
 
 @on_both_loops
