@@ -255,11 +255,14 @@ async def _prune(gateway: Gateway) -> None:
 
 async def _warm(rooms: app.Rooms) -> None:
     """Load what the first calls can do without, behind the listener."""
-    await asyncio.to_thread(public_prices.warm)
-    await rooms.loaded()
-    # What is there now stays: a collection that looks at all of it holds every call for 0.2 s.
-    gc.collect()
-    gc.freeze()
+    try:
+        await asyncio.to_thread(public_prices.warm)
+        await rooms.loaded()
+        # What is there now stays: a collection that looks at all of it holds every call for 0.2 s.
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 async def _watch(gateway: Gateway, source: Path) -> None:
