@@ -148,9 +148,10 @@ async def _serve(gateway: Gateway) -> None:
     config = gateway.snapshot.config.server
     descriptors = raise_descriptor_limit()
     listener = listen(config.host, config.port)
+    rooms = app.Rooms(gateway)
     server = _Server(
         uvicorn.Config(
-            app.build(gateway),
+            app.build(gateway, rooms),
             http=PrismHttpProtocol,
             ws="none",
             loop="none",
@@ -167,7 +168,7 @@ async def _serve(gateway: Gateway) -> None:
         gateway,
         Stopping(gateway, server, delay_s=config.drain_delay_s(), drain_s=config.shutdown_timeout),
     )
-    _start_background(gateway)
+    _start_background(gateway, rooms)
     end_if_broken = partial(_end_if_broken, gateway, server)
     gateway.tasks.spawn(every(TICK_S, end_if_broken), name="end-if-broken")
     scheme = "https" if config.tls else "http"
@@ -208,7 +209,7 @@ def _handle_signals(gateway: Gateway, stopping: Stopping) -> None:
     loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 
-def _start_background(gateway: Gateway) -> None:
+def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
     spawn = gateway.tasks.spawn
     spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
@@ -216,7 +217,7 @@ def _start_background(gateway: Gateway) -> None:
     spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
     spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
     spawn(discover_for_ever(gateway), name="discover")
-    spawn(_warm(), name="warm-prices")
+    spawn(_warm(rooms), name="warm")
     if gateway.snapshot.source is not None:
         spawn(_watch(gateway, gateway.snapshot.source), name="watch-config")
 
@@ -252,11 +253,16 @@ async def _prune(gateway: Gateway) -> None:
     await gateway.stores.state.write(answers)
 
 
-async def _warm() -> None:
-    await asyncio.to_thread(public_prices.warm)
-    # What is there now stays: a collection that looks at all of it holds every call for 0.2 s.
-    gc.collect()
-    gc.freeze()
+async def _warm(rooms: app.Rooms) -> None:
+    """Load what the first calls can do without, behind the listener."""
+    try:
+        await asyncio.to_thread(public_prices.warm)
+        await rooms.loaded()
+        # What is there now stays: a collection that looks at all of it holds every call for 0.2 s.
+        gc.collect()
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 async def _watch(gateway: Gateway, source: Path) -> None:

@@ -6,6 +6,7 @@ when it runs, so that the others start fast.
 """
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,7 @@ def _flags(args: argparse.Namespace) -> Mapping[tuple[str, ...], object]:
 
 
 def _serve(args: argparse.Namespace) -> int:
+    gc.disable()  # until the daemon is loaded: all that is made now stays
     import uvloop  # noqa: PLC0415
 
     from prismd import daemon  # noqa: PLC0415

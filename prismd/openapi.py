@@ -7,8 +7,7 @@ import msgspec
 from fastapi import FastAPI
 from pydantic import JsonValue
 
-from prismd.endpoints.deps import Policy
-from prismd.wire.call import Op
+from prismd.endpoints.credentials import Policy
 
 _SECURITY: Mapping[Policy, list[dict[str, list[str]]]] = {
     Policy.PUBLIC: [],
@@ -40,6 +39,7 @@ _ERROR_RESPONSE = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
 }
 
+_REFERENCE = "#/components/schemas/{name}"
 _READS = frozenset({"GET", "HEAD"})
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
@@ -62,12 +62,24 @@ class HotRow(Protocol):
         """Exact path."""
 
     @property
-    def op(self) -> Op:
-        """What it does."""
+    def policy(self) -> Policy:
+        """Who may use it."""
 
     @property
-    def request(self) -> type:
+    def tag(self) -> str:
+        """The group that it belongs to."""
+
+    @property
+    def handler(self) -> object:
+        """What serves it, and says what it does."""
+
+    @property
+    def request(self) -> type | None:
         """The msgspec type of its body."""
+
+    @property
+    def replies(self) -> Mapping[int, type]:
+        """The msgspec types of its answers, by status; none: a vendor's."""
 
 
 def document(
@@ -82,11 +94,11 @@ def document(
     doc["components"]["securitySchemes"] = _SCHEMES
     paths = doc["paths"]
     for row in hot:
-        (reference,), components = msgspec.json.schema_components(
-            [row.request], ref_template="#/components/schemas/{name}"
-        )
+        types = [*row.replies.values()] if row.request is None else [row.request]
+        references, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
         schemas.update(components)
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, reference)
+        operation = _asks(references[0]) if row.request else _tells(row.replies, references)
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row) | operation
     for (method, path), policy in policies.items():
         operation = paths[path.replace(":path}", "}")][method.lower()]
         operation["security"] = _SECURITY[policy]
@@ -97,13 +109,19 @@ def document(
     return doc
 
 
-def _operation(row: HotRow, request: Mapping[str, object]) -> dict[str, object]:
+def _operation(row: HotRow) -> dict[str, object]:
     return {
-        "tags": [row.op.value],
-        "summary": f"{row.op.value} (OpenAI API)",
-        "operationId": f"{row.op.value}_{row.method.lower()}",
+        "tags": [row.tag],
+        "summary": (row.handler.__doc__ or "").partition("\n")[0],
+        "operationId": f"{row.path.strip('/').replace('/', '_')}_{row.method.lower()}",
+    }
+
+
+def _asks(body: Mapping[str, object]) -> dict[str, object]:
+    """Describe a call: its body is ours to say, its answer is a vendor's."""
+    return {
         "parameters": [_IDEMPOTENCY_KEY],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": request}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {
             "200": {
                 "description": "The vendor's answer, or server-sent events when streaming.",
@@ -113,4 +131,19 @@ def _operation(row: HotRow, request: Mapping[str, object]) -> dict[str, object]:
                 },
             }
         },
+    }
+
+
+def _tells(
+    replies: Mapping[int, type], references: Iterable[Mapping[str, object]]
+) -> dict[str, object]:
+    """Describe what needs no body, and whose answers are ours."""
+    return {
+        "responses": {
+            str(status): {
+                "description": (reply.__doc__ or "").strip(),
+                "content": {"application/json": {"schema": reference}},
+            }
+            for (status, reply), reference in zip(replies.items(), references, strict=True)
+        }
     }

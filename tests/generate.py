@@ -16,10 +16,11 @@ from typer.core import TyperGroup
 from prismctl.cli import load
 from prismctl.exits import ExitCode
 from prismctl.main import COMMANDS
-from prismd.app import declared_policies
+from prismd.app import HOT
 from prismd.config.model import Config
 from prismd.providers import fake
 from prismd.providers.registry import ALL
+from prismd.rooms import declared_policies
 from tests.faults import table as faults
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ def vendors() -> str:
 def routes() -> str:
     """Return the table of served routes."""
     lines = ["| method | path | who |", "|---|---|---|"]
-    for (method, path), policy in declared_policies().items():
+    for (method, path), policy in declared_policies(HOT).items():
         lines.append(f"| {method} | `{path.replace(':path}', '}')}` | {policy} |")
     return "\n".join(lines)
 

@@ -38,7 +38,9 @@ async def running_gateway(folder: Path) -> AsyncIterator[Gateway]:
 @asynccontextmanager
 async def client_of(gateway: Gateway, token: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Speak to the app of a gateway without a socket."""
-    transport = httpx2.ASGITransport(_unconnected(app.build(gateway)), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(
+        _unconnected(app.build(gateway, app.Rooms(gateway))), raise_app_exceptions=False
+    )
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(
         transport=transport, base_url="http://127.0.0.1", headers=headers

@@ -10,9 +10,11 @@ from starlette.types import Message, Receive, Scope, Send
 from prismd.flow.reply import Reply
 from prismd.flow.stream import STREAM_HEADERS
 from prismd.kernel import clock
-from prismd.kernel.errors import InvalidRequest, RequestTimeout, TooLarge
+from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, RequestTimeout, TooLarge
 from prismd.kernel.tasks import Deadline
 
+MAX_ROOM_BODY_BYTES = 1024 * 1024
+"""The largest body of what is no inference call; it is read before anything looks at it."""
 _OURS = b"x-prism-"
 _JSON = (b"content-type", b"application/json")
 _EVENTS = [(name.encode(), value.encode()) for name, value in STREAM_HEADERS.items()]
@@ -70,6 +72,12 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+def wrong_method(method: str, allowed: str) -> MethodNotAllowed:
+    """Return what a path says to a method that it does not take; ``allowed`` as in ``Allow``."""
+    msg = f"This path does not take {method}. Use {allowed}."
+    return MethodNotAllowed(msg, headers={"allow": allowed})
 
 
 def _too_large(max_bytes: int) -> TooLarge:

@@ -1,50 +1,50 @@
-"""``/healthz``, ``/livez``, ``/readyz``: for load balancers and supervisors; no credential."""
+"""``/healthz``, ``/livez``, ``/readyz``: for load balancers and supervisors; no credential.
+
+Plain ASGI: they answer from the first moment on, and whatever the rooms are busy with.
+"""
 
 from typing import Literal
 
-from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+import msgspec
+from starlette.types import Receive, Scope, Send
 
-from prismd.endpoints import deps
-from prismd.endpoints.replies import json_reply
+from prismd.endpoints.asgi import MAX_ROOM_BODY_BYTES, ClientLeft, read_body, send_reply
+from prismd.flow.reply import Reply
+from prismd.gateway import Gateway
+from prismd.kernel import jsonio
 
-room = APIRouter(tags=["health"], dependencies=[Depends(deps.public)])
 
-
-class Alive(BaseModel):
+class Alive(msgspec.Struct):
     """The process answers."""
 
-    status: Literal["ok"]
+    status: Literal["ok"] = "ok"
 
 
-class Readiness(BaseModel):
+class Readiness(msgspec.Struct, omit_defaults=True):
     """Whether traffic should come here."""
 
     status: Literal["ready", "not_ready"]
     reasons: list[str] | None = None
 
 
-@room.get("/healthz", response_model=Alive)
-async def healthz() -> Response:
+async def alive(_: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Say that the process answers."""
-    return json_reply({"status": "ok"})
+    await _answer(scope, receive, send, 200, Alive())
 
 
-@room.get("/livez", response_model=Alive)
-async def livez() -> Response:
-    """Say that the process answers."""
-    return json_reply({"status": "ok"})
-
-
-@room.get(
-    "/readyz",
-    response_model=Readiness,
-    response_model_exclude_none=True,
-    responses={503: {"model": Readiness}},
-)
-async def readyz(gateway: deps.TheGateway) -> Response:
+async def ready(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
     """Say whether traffic should come here, and if not, why not."""
-    reasons = gateway.not_ready_reasons()
-    if reasons:
-        return json_reply({"status": "not_ready", "reasons": reasons}, status=503)
-    return json_reply({"status": "ready"})
+    if reasons := gateway.not_ready_reasons():
+        await _answer(scope, receive, send, 503, Readiness("not_ready", reasons))
+    else:
+        await _answer(scope, receive, send, 200, Readiness("ready"))
+
+
+async def _answer(
+    scope: Scope, receive: Receive, send: Send, status: int, said: Alive | Readiness
+) -> None:
+    try:
+        await read_body(scope, receive, MAX_ROOM_BODY_BYTES)  # nobody should send one
+    except ClientLeft:
+        return
+    await send_reply(send, Reply({}, body=jsonio.encode(said), status=status))

@@ -15,7 +15,7 @@ from functools import partial
 from starlette.types import Message, Scope, Send
 
 from prismd.endpoints.asgi import send_reply
-from prismd.endpoints.deps import check_operator
+from prismd.endpoints.credentials import check_operator
 from prismd.flow.replay import HEADER, Claim, Kept, replay
 from prismd.flow.reply import Reply
 from prismd.gateway import Gateway

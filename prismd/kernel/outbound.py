@@ -1,104 +1,27 @@
-"""HTTP to the outside: the one importer of httpx2, for all that is not the hot path.
+"""HTTP to the outside: our own connections for calls of clients, httpx2 for all else.
 
-Calls of clients go over ``pools``, our own connections (``kernel/http1``, ``kernel/pool``).
-
-It knows nothing of vendors or of the errors that a caller sees: what goes wrong is told in three
-neutral words (``OutboundTimeout``, ``OutboundRefused``, ``OutboundBroken``).
-
-Rules that hold for every request: no proxy and no credential from the environment, no redirect is
-followed, no cookie is kept, nothing is inflated (we ask for ``identity`` and refuse anything else),
-the system's trust store decides about certificates, and cancelling a call closes its socket.
+httpx2 and the certificates that it reads took a tenth of a second of every start, and no call needs
+them: they are loaded in a thread when a request is made that is not hot.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import httpx2
-
-from prismd.kernel.http1_answer import MAX_BODY_BYTES
-from prismd.kernel.outbound_error import (
-    OutboundBroken,
-    OutboundError,
-    OutboundRefused,
-    OutboundTimeout,
-)
 from prismd.kernel.pool import Pools
 
-_MAX_CONNECTIONS = 1_000
-_MAX_IDLE_CONNECTIONS = 100
-_KEEP_IDLE_S = 30.0
-
-
-class OutboundResponse:
-    """An answer whose head has arrived. ``aclose`` must be called, in every case."""
-
-    def __init__(self, response: httpx2.Response, *, read_timeout_s: float) -> None:
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = {
-            name.lower(): value for name, value in response.headers.items()
-        }
-        """Lower-case names; a repeated header is joined with commas."""
-        self._response = response
-        self._read_timeout_s = read_timeout_s
-
-    async def read(self) -> bytes:
-        """Read the whole body.
-
-        Raises:
-            OutboundError: broken, too large, or not complete in time.
-        """
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._read_timeout_s):
-                async for chunk in self.chunks():
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        msg = f"the body is larger than {MAX_BODY_BYTES} bytes"
-                        raise OutboundBroken(msg)
-        except TimeoutError:
-            msg = f"the body was not complete within {self._read_timeout_s:g} s"
-            raise OutboundTimeout(msg) from None
-        return bytes(body)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Iterate over the body as it arrives.
-
-        How long a silence may be is for the caller to say.
-
-        Raises:
-            OutboundError: broken.
-        """
-        try:
-            async for chunk in self._response.aiter_raw():
-                yield chunk
-        except (httpx2.HTTPError, httpx2.StreamError) as error:
-            raise _neutral(error) from None
-
-    async def aclose(self) -> None:
-        """Give the connection back if the body was read to its end, else close it."""
-        await self._response.aclose()
+if TYPE_CHECKING:
+    from prismd.kernel.outbound_client import OutboundClient, OutboundResponse
 
 
 class Outbound:
-    """A pool of HTTP/1.1 connections. Long-lived, safe for concurrent use in one event loop."""
+    """All connections to the outside. Long-lived, safe for concurrent use in one event loop."""
 
     def __init__(self) -> None:
         self.pools = Pools()
         """The connections of the hot path."""
-        self._client = httpx2.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            http2=False,
-            timeout=None,  # asyncio.timeout below counts whole phases, not reads
-            headers={"user-agent": "prism", "accept-encoding": "identity"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            limits=httpx2.Limits(
-                max_connections=_MAX_CONNECTIONS,
-                max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
-                keepalive_expiry=_KEEP_IDLE_S,
-            ),
-        )
+        self._client: OutboundClient | None = None
+        self._is_loading = asyncio.Lock()
 
     async def open(
         self,
@@ -108,7 +31,7 @@ class Outbound:
         headers: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
         timeout_s: float,
-    ) -> OutboundResponse:
+    ) -> "OutboundResponse":
         """Send a request and wait for the head of the answer.
 
         Args:
@@ -121,44 +44,24 @@ class Outbound:
         Raises:
             OutboundError: there is no answer, or it is compressed.
         """
-        try:
-            request = self._client.build_request(
-                method, url, headers=list(headers), content=content
-            )
-            async with asyncio.timeout(timeout_s):
-                response = await self._client.send(request, stream=True)
-        except TimeoutError:
-            msg = f"no answer within {timeout_s:g} s"
-            raise OutboundTimeout(msg) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _neutral(error) from None
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding != "identity":
-            await response.aclose()
-            msg = f"the answer is compressed ({encoding[:20]}), although that was not asked for"
-            raise OutboundBroken(msg)
-        return OutboundResponse(response, read_timeout_s=timeout_s)
+        client = self._client or await self._loaded()
+        return await client.open(method, url, headers=headers, content=content, timeout_s=timeout_s)
 
     async def aclose(self) -> None:
         """Close all connections."""
         self.pools.close()
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _loaded(self) -> "OutboundClient":
+        """Return the client, made only once."""
+        async with self._is_loading:
+            if self._client is None:
+                self._client = await asyncio.to_thread(_make_client)
+            return self._client
 
 
-def _neutral(error: Exception) -> OutboundError:
-    """Say in our words what httpx2 met.
+def _make_client() -> "OutboundClient":
+    from prismd.kernel.outbound_client import OutboundClient  # noqa: PLC0415  # see above
 
-    Only a failed connect keeps its own text (errno, DNS or TLS reason): the others may quote a
-    header, and with it a credential.
-    """
-    match error:
-        case httpx2.TimeoutException():
-            return OutboundTimeout("the connection timed out")
-        case httpx2.ConnectError():
-            return OutboundRefused(f"no connection ({str(error) or 'refused'})")
-        case httpx2.LocalProtocolError() | httpx2.InvalidURL() | httpx2.UnsupportedProtocol():
-            return OutboundRefused("the request cannot be sent: its URL or a header is not valid")
-        case httpx2.RemoteProtocolError():
-            return OutboundBroken("the connection was closed too early, or it is not HTTP")
-        case _:
-            return OutboundBroken("the connection broke")
+    return OutboundClient()

@@ -10,7 +10,8 @@ import pytest
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
-from prismd.app import ROOMS, methods_of
+from prismd.app import HOT
+from prismd.rooms import ROOMS, methods_of
 from tests.daemon_process import Daemon, Key
 
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
@@ -76,7 +77,7 @@ def test_every_served_route_is_in_it_and_nothing_else(
         if isinstance(route, APIRoute)
         for method in methods_of(route)
     }
-    assert set(operations(document)) - served == {("POST", "/v1/chat/completions")}
+    assert set(operations(document)) - served == {(route.method, route.path) for route in HOT}
 
 
 def test_it_names_the_credential_of_each_route(daemon: Daemon, document: dict[str, Any]) -> None:

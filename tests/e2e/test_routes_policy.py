@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from starlette.routing import Route
 
-from prismd import app
+from prismd import rooms
+from prismd.app import HOT
 from prismd.endpoints import deps
+from prismd.endpoints.credentials import Policy
 from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon, Key, stop_daemon
 from tests.raw_http import exchange, request
@@ -175,14 +177,14 @@ def room_with(*policies: Any) -> APIRouter:
 def test_an_undeclared_route_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, room: APIRouter
 ) -> None:
-    monkeypatch.setattr(app, "ROOMS", (*app.ROOMS, room))
-    with pytest.raises(app.UndeclaredRoute):
-        app.declared_policies()
+    monkeypatch.setattr(rooms, "ROOMS", (*rooms.ROOMS, room))
+    with pytest.raises(rooms.UndeclaredRoute):
+        rooms.declared_policies(HOT)
 
 
 def test_a_declared_route_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "ROOMS", (*app.ROOMS, room_with(deps.admin)))
-    assert app.declared_policies()["GET", "/stray"] is deps.Policy.ADMIN
+    monkeypatch.setattr(rooms, "ROOMS", (*rooms.ROOMS, room_with(deps.admin)))
+    assert rooms.declared_policies(HOT)["GET", "/stray"] is Policy.ADMIN
 
 
 # ── wrong methods ─────────────────────────────────────────────────────────────────────────────────

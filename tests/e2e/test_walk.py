@@ -27,7 +27,7 @@ WALK = (
     "front/checks",
     "app",
     "endpoints/chat",
-    "endpoints/deps",
+    "endpoints/credentials",
     "policy/identity",
     "endpoints/asgi",
     "dialects/openai",
@@ -160,7 +160,7 @@ async def test_the_walk_of_a_chat(caller: httpx2.AsyncClient) -> None:
             "front/gate:__call__",
             "app:__call__",
             "endpoints/chat:chat_completions",
-            "endpoints/deps:caller_of",
+            "endpoints/credentials:caller_of",
             "policy/identity:identify",
             "endpoints/asgi:read_body",
             "dialects/openai:parse_chat",
@@ -276,7 +276,7 @@ def broken(*_: Any, **__: Any) -> Any:
     ("method", "path", "where"),
     [
         ("POST", "/v1/chat/completions", "prismd.flow.serve.reserve"),
-        ("POST", "/v1/count_tokens", "prismd.endpoints.chat.estimate_messages"),
+        ("POST", "/v1/count_tokens", "prismd.endpoints.count_tokens.estimate_messages"),
         ("GET", "/v1/models", "prismd.endpoints.models.may_use_model"),
     ],
 )

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from prismd import __version__
 from prismd.endpoints import deps
+from prismd.endpoints.credentials import Policy
 from prismd.endpoints.replies import json_reply, time_text
 from prismd.routing.catalog import Provider
 from prismd.store.sqlite import SQLITE_VERSION
@@ -34,7 +35,7 @@ class EndpointCapability(BaseModel):
 
     method: str
     path: str
-    policy: deps.Policy
+    policy: Policy
 
 
 class Capabilities(BaseModel):

@@ -1,0 +1,90 @@
+"""Who asks: the credential of a request, whom it stands for, and what the answer says of it.
+
+Hot routes and rooms share it, so it needs nothing of FastAPI.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from ipaddress import ip_address
+
+from starlette.types import Scope
+
+from prismd.gateway import Gateway
+from prismd.kernel import clock
+from prismd.kernel.errors import Forbidden
+from prismd.policy.access import client_ip
+from prismd.policy.identity import check_admin, identify
+from prismd.wire.call import Caller
+from prismd.wire.key import KeyRecord
+
+
+class Policy(StrEnum):
+    """Who may use a route."""
+
+    PUBLIC = "public"
+    KEY = "key"
+    ADMIN = "admin"
+
+
+def bearer(scope: Scope) -> str | None:
+    """Return the credential of a request: ``Authorization: Bearer``, else ``x-api-key``."""
+    head: Mapping[bytes, bytes] = scope["head"]
+    if (value := head.get(b"authorization")) is not None:
+        scheme, _, token = value.decode("utf-8", "surrogateescape").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    if (value := head.get(b"x-api-key")) is not None:
+        return value.decode("utf-8", "surrogateescape")
+    return None
+
+
+def caller_of(gateway: Gateway, scope: Scope) -> Caller:
+    """Identify the holder of a virtual key.
+
+    Raises:
+        Unauthenticated: no valid key; Forbidden: it is blocked.
+    """
+    key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
+    return Caller(key, ip_of(gateway, scope))
+
+
+def tell_limits(gateway: Gateway, key: KeyRecord, scope: Scope) -> None:
+    """Have the answer say where a key stands, whatever it will be."""
+    if state := gateway.limiter.state(key, clock.monotonic_s()):
+        scope["reply_headers"].update(state.headers())
+
+
+def check_operator(gateway: Gateway, scope: Scope) -> None:
+    """Let only the operator pass.
+
+    Raises:
+        Unauthenticated: no admin token; Forbidden: the admin API is not served on this address.
+    """
+    if not (_is_private(scope) or gateway.snapshot.config.admin.allow_remote):
+        msg = (
+            "The admin API is served on loopback or over TLS only. "
+            "Set server.tls, or admin.allow_remote: true if a proxy in front does TLS."
+        )
+        raise Forbidden(msg, code="admin_not_served_here")
+    check_admin(bearer(scope), gateway.snapshot.admin_token)
+
+
+def ip_of(gateway: Gateway, scope: Scope) -> str:
+    """Return the client's address: the socket's, or the one that a trusted proxy vouches for."""
+    peer = scope["client"][0] if scope.get("client") else ""
+    if not gateway.snapshot.trusted_proxies:
+        return peer
+    forwarded = [
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ]
+    return client_ip(peer, forwarded, gateway.snapshot.trusted_proxies)
+
+
+def _is_private(scope: Scope) -> bool:
+    """Say whether a connection is encrypted, or ends on a loopback address of this machine."""
+    if scope["scheme"] == "https":
+        return True
+    server = scope.get("server")
+    try:
+        return server is not None and ip_address(server[0]).is_loopback
+    except ValueError:
+        return False
