@@ -20,11 +20,12 @@ from prismd.config.load import LoadedConfig
 from prismd.discovery import discover_for_ever
 from prismd.flow.recover import recover
 from prismd.flow.settle import retry_unsettled
-from prismd.front.listen import listen, notify, raise_descriptor_limit
+from prismd.front.door import Door
+from prismd.front.listen import listen, notify
 from prismd.front.protocol import PrismHttpProtocol
 from prismd.front.stopping import Stopping
 from prismd.gateway import Gateway
-from prismd.kernel import clock, logs
+from prismd.kernel import clock, descriptors, logs
 from prismd.kernel.errors import ConfigError, StorageBroken
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
@@ -146,13 +147,18 @@ class _Server(uvicorn.Server):
 
 async def _serve(gateway: Gateway) -> None:
     config = gateway.snapshot.config.server
-    descriptors = raise_descriptor_limit()
+    open_limit = descriptors.raise_limit()
     listener = listen(config.host, config.port)
+    door = Door(
+        # Half of what can be open stays for who has a key, for providers and for files.
+        max_strangers=min(config.max_unauthenticated_connections, open_limit // 2),
+        slow_reader_timeout_s=config.slow_reader_timeout,
+    )
     rooms = app.Rooms(gateway)
     server = _Server(
         uvicorn.Config(
             app.build(gateway, rooms),
-            http=PrismHttpProtocol,
+            http=partial(PrismHttpProtocol, door=door),  # type: ignore[arg-type]  # a class
             ws="none",
             loop="none",
             lifespan="off",
@@ -175,7 +181,7 @@ async def _serve(gateway: Gateway) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
-    log.debug("up to %d connections and files can be open at once", descriptors)
+    log.debug("up to %d connections and files can be open at once", open_limit)
     notify("READY=1")
     await server.serve(sockets=[listener])
     if left := server.server_state.tasks:  # calls that were cut still answer and settle

@@ -53,6 +53,7 @@ class _NoConnection:
 
     disconnected = False
     on_leave: Callable[[], None] | None = None
+    on_known = None
 
     def take_body(self) -> bytes | None:
         return None

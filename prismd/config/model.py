@@ -17,6 +17,8 @@ _NEEDS_RESTART = (
     ("server", "host"),
     ("server", "port"),
     ("server", "data_dir"),
+    ("server", "slow_reader_timeout"),
+    ("server", "max_unauthenticated_connections"),
     ("server", "shutdown_timeout"),
     ("server", "drain_delay"),
     ("server", "tls"),

@@ -80,6 +80,14 @@ class ServerConfig(Section):
     stream_idle_timeout: Duration = 120.0
     """How long a provider may be silent within a stream."""
 
+    slow_reader_timeout: Duration = 60.0
+    """How long a client may take (almost) nothing of an answer that waits for it; then it is cut,
+    and pays for what the provider has produced."""
+
+    max_unauthenticated_connections: Annotated[Whole, Field(ge=1)] = 1_000
+    """Connections that may be open on which no request has shown a valid key yet; further ones get
+    503. At most half of the open files that the system allows; 16 more are for loopback."""
+
     shutdown_timeout: Duration = 30.0
     """How long running calls may take to end when the daemon is stopped."""
 

@@ -44,6 +44,8 @@ def caller_of(gateway: Gateway, scope: Scope) -> Caller:
         Unauthenticated: no valid key; Forbidden: it is blocked.
     """
     key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
+    if (on_known := scope["exchange"].on_known) is not None:
+        on_known()
     return Caller(key, ip_of(gateway, scope))
 
 
@@ -66,6 +68,8 @@ def check_operator(gateway: Gateway, scope: Scope) -> None:
         )
         raise Forbidden(msg, code="admin_not_served_here")
     check_admin(bearer(scope), gateway.snapshot.admin_token)
+    if (on_known := scope["exchange"].on_known) is not None:
+        on_known()
 
 
 def ip_of(gateway: Gateway, scope: Scope) -> str:

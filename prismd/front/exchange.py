@@ -31,6 +31,8 @@ class Exchange(RequestResponseCycle):
 
     on_leave: Callable[[], None] | None = None
     """Called once if the client leaves before it has its whole answer."""
+    on_known: Callable[[], None] | None = None
+    """To be called when the request has shown a valid key; None once its connection has."""
     _head = b""
     """The head of the answer, until it leaves together with the first bytes of the body."""
 
@@ -56,13 +58,14 @@ class Exchange(RequestResponseCycle):
             if not self.response_started:
                 await self.send_500_response()
         finally:
-            self.on_response = _nothing
-            self.on_leave = None
-            # They refer to each other: what only a full collection can free costs 15 ms at a time.
-            del self.scope["exchange"]  # type: ignore[typeddict-item]  # an entry of ours
             if self.response_started and not self.response_complete:
                 self.disconnected = True
                 self.transport.close()
+                self.on_response()
+            self.on_response = _nothing
+            self.on_leave = self.on_known = None
+            # They refer to each other: what only a full collection can free costs 15 ms at a time.
+            del self.scope["exchange"]  # type: ignore[typeddict-item]  # an entry of ours
 
     def send(self, message: Message) -> Awaitable[None]:  # type: ignore[override]  # as above
         """Take a part of the answer; to be awaited, while the client does not receive."""

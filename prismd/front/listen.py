@@ -7,8 +7,8 @@ manager is told when the daemon is ready and when it stops (``NOTIFY_SOCKET``).
 
 import contextlib
 import os
-import resource
 import socket
+from enum import Enum
 
 from prismd.kernel.errors import ConfigError
 
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return the socket to serve on: the one that was handed over, else a new one.
 
     Raises:
-        ConfigError: the address cannot be had.
+        ConfigError: the address cannot be had, or what was handed over is no TCP listener.
     """
     listener = _handed_over() or _opened(host, port)
     listener.setblocking(False)  # noqa: FBT003  # the standard library's own signature
@@ -36,8 +36,31 @@ def _handed_over() -> socket.socket | None:
         return None
     if count != "1":
         raise ConfigError([f"{count} sockets were handed over, but prismd serves on one"])
-    os.set_inheritable(_FIRST_FD, False)  # noqa: FBT003  # as above
-    return socket.socket(fileno=_FIRST_FD)
+    try:
+        os.set_inheritable(_FIRST_FD, False)  # noqa: FBT003  # as above
+        listener = socket.socket(fileno=_FIRST_FD)
+    except OSError as error:
+        msg = f"LISTEN_FDS says that a socket was handed over, but there is none: {error.strerror}"
+        raise ConfigError([msg]) from None
+    if problem := _unfit(listener):
+        listener.close()
+        raise ConfigError([f"the socket that was handed over {problem}; give one TCP listener"])
+    return listener
+
+
+def _unfit(listener: socket.socket) -> str | None:
+    """Say why calls cannot be served on a socket; None: they can."""
+    if listener.family not in (socket.AF_INET, socket.AF_INET6):
+        return f"is of the family {_name(listener.family)}, not of an internet one"
+    if listener.type != socket.SOCK_STREAM:
+        return f"is of the type {_name(listener.type)}, not a stream"
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return "does not listen"
+    return None
+
+
+def _name(kind: int) -> str:
+    return kind.name if isinstance(kind, Enum) else str(kind)
 
 
 def _opened(host: str, port: int) -> socket.socket:
@@ -52,15 +75,6 @@ def _opened(host: str, port: int) -> socket.socket:
         msg = f"cannot listen on {host}:{port}: {error.strerror}"
         raise ConfigError([msg]) from None
     return listener
-
-
-def raise_descriptor_limit() -> int:
-    """Allow as many open descriptors as the system lets us have; return how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):  # more than the kernel allows
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def notify(state: str) -> None:

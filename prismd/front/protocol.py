@@ -1,25 +1,29 @@
 """uvicorn's httptools protocol with limits on both sides, and our answer to what it refuses.
 
 A head is cut when it is too large, has too many headers, or does not come in time: a connection
-that sends nothing, or a header a minute, is not held. Nor is one whose client takes no answer.
+that sends nothing, or a header a minute, is not held. Nor is one whose client takes no answer. A
+connection counts as a stranger's until a request on it has shown a valid key (``front/door``).
 What may follow a chunked body (trailers) is never part of the request that was checked.
 """
 
 import asyncio
 import math
-from http import HTTPStatus
+from typing import NoReturn
 from urllib.parse import unquote
 
 import httptools
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
-from prismd.dialects.errors import error_body
+from prismd.front import refusals
+from prismd.front.door import Door
 from prismd.front.exchange import Exchange
-from prismd.kernel.errors import HeadTooLarge, InvalidRequest, PrismError
-from prismd.kernel.ids import new_id
+from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
+from prismd.kernel.errors import InvalidRequest, Overloaded, PrismError
 
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
+MAX_PIPELINED = 16
+"""Requests that may wait for an answer to one before them; the connection is closed after them."""
 HEAD_TIMEOUT_S = 15.0
 """From the opening of a connection, or the first byte of a further request, to the blank line."""
 KEEP_ALIVE_S = 75.0
@@ -28,9 +32,8 @@ FIRST_REQUEST_S = 1.0
 """How long a connection that was just opened is kept for its request when the daemon stops."""
 LATE_BODY_S = 15.0
 """How long the rest of a body may come whose request was answered (refused) before its end."""
-WRITE_TIMEOUT_S = 60.0
 MIN_WRITTEN_BYTES = 48 * 1024
-"""What a client must receive in that time while a full buffer (64 KiB and more) waits for it."""
+"""What a client must receive within the slow reader timeout, or all that waits if it is less."""
 
 
 class PrismHttpProtocol(HttpToolsProtocol):
@@ -47,33 +50,73 @@ class PrismHttpProtocol(HttpToolsProtocol):
     _read_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _refusal: PrismError | None = None
+    _is_stranger = False
+    _is_pipeline_full = False
+    """Set for good: what comes after is not looked at, and the connection ends."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        door: Door,
+    ) -> None:
+        """Serve one connection; ``door`` is shared by all, the rest is uvicorn's."""
+        super().__init__(config, server_state, app_state, _loop)
+        self._door = door
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first head."""
+        """Begin to wait for the first head, if there is a place."""
         super().connection_made(transport)
-        self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        try:
+            self._door.let_in(self.client[0] if self.client else "")
+        except Overloaded as refusal:
+            self._refusal = refusal
+            self.send_400_response("")
+        else:
+            self._is_stranger = True
+            self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_read_timer()
         self._stop_write_timer()
         self._unset_keepalive_if_required()
+        self._on_known()
         super().connection_lost(exc)
         if self.cycle is not None:
             self.cycle.leave()
 
+    def _on_known(self) -> None:
+        if self._is_stranger:
+            self._is_stranger = False
+            self._door.forget_one()
+
+    def _close(self) -> None:
+        """Close when what is written has been taken, and do not wait for that for ever."""
+        self.transport.close()
+        self._await_last_bytes()
+
+    def _await_last_bytes(self) -> None:
+        if self._write_timer is None and self.transport.get_write_buffer_size():
+            self._await_reader()
+
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse a head, a chunk's extension or trailers that grow and grow."""
+        if self._is_pipeline_full:
+            return
         self._is_progress = False
         self._feed(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._is_pipeline_full:
             return
         self._idle_bytes = 0 if self._is_progress else self._idle_bytes + len(data)
         if self._idle_bytes > MAX_HEAD_BYTES:
-            self._refusal = _too_large()
+            self._refusal = refusals.head_too_large()
             self.send_400_response("")
         elif self._is_head_open and self._read_timer is None:
-            self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+            self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._close)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -81,7 +124,15 @@ class PrismHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # served as if it had not been asked for
         except httptools.HttpParserError:
-            self.send_400_response("")
+            if not self._is_pipeline_full:
+                self.send_400_response("")
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self.url += url
+        if len(self.parser.get_method()) + 1 + len(self.url) > MAX_REQUEST_LINE_BYTES:
+            self._refusal = refusals.line_too_long()
+            raise self._refusal  # the parser stops, and answers through send_400_response
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -104,16 +155,25 @@ class PrismHttpProtocol(HttpToolsProtocol):
         self._is_head_open, self._is_progress = False, True
         self._stop_read_timer()
         if self._head_bytes + len(self.url) > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-            self._refusal = _too_large()
-            raise self._refusal  # the parser stops, and answers through send_400_response
-        self._complete_scope()
+            self._refusal = refusals.head_too_large()
+            raise self._refusal
         before = self.cycle
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._fill_pipeline()
+        self._complete_scope()
         cycle = self.cycle = self._exchange()
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def _fill_pipeline(self) -> NoReturn:
+        """Stop the parser for good: the requests that wait are answered, the next one is not."""
+        self._is_pipeline_full = True
+        self.pipeline[0][0].keep_alive = False  # the one that came last
+        msg = "too many requests were sent without waiting for an answer"
+        raise InvalidRequest(msg)  # to the parser, not to the client
 
     def _complete_scope(self) -> None:
         scope, url = self.scope, httptools.parse_url(self.url)
@@ -138,6 +198,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
             keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
+        if self._is_stranger:
+            exchange.on_known = self._on_known
         self.scope["exchange"] = exchange  # type: ignore[typeddict-unknown-key]  # an entry of ours
         return exchange
 
@@ -155,24 +217,27 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Go on with the next request, once the rest of this one is here."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._await_last_bytes()
             return
-        self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
+            if not self.pipeline:
+                self.flow.resume_reading()
         else:
+            self.flow.resume_reading()
             self._idle_since_s = self.loop.time()
             if self.timeout_keep_alive_task is None:
                 self._await_request(self._idle_since_s)
         done = self.cycle
         if done and done.response_complete and done.more_body and self._read_timer is None:
-            self._read_timer = self.loop.call_later(LATE_BODY_S, self.transport.close)
+            self._read_timer = self.loop.call_later(LATE_BODY_S, self._close)
 
     def _await_request(self, now_s: float) -> None:
         """Close the connection when it has been idle for long; one timer for all its requests."""
         left_s = self._idle_since_s + KEEP_ALIVE_S - now_s
         if left_s <= 0:
-            self.transport.close()
+            self._close()
         else:
             self.timeout_keep_alive_task = self.loop.call_later(left_s, self._look_if_idle)
 
@@ -190,7 +255,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def _close_if_unused(self) -> None:
         if self.cycle is None:
-            self.transport.close()
+            self._close()
 
     def pause_writing(self) -> None:
         """Wait for the client to receive, and not for ever."""
@@ -201,32 +266,27 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Go on: the client has received."""
         self._stop_write_timer()
         super().resume_writing()
+        if self.transport.is_closing():
+            self._await_last_bytes()
 
     def _await_reader(self, before: float = math.inf) -> None:
         waiting = self.transport.get_write_buffer_size()
-        if before - waiting < MIN_WRITTEN_BYTES:
+        if before - waiting < min(MIN_WRITTEN_BYTES, before):
             self.transport.abort()
         else:
-            self._write_timer = self.loop.call_later(WRITE_TIMEOUT_S, self._await_reader, waiting)
+            self._write_timer = self.loop.call_later(
+                self._door.slow_reader_timeout_s, self._await_reader, waiting
+            )
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature
         """Answer in the error shape, and close; where an answer has begun, only close."""
         cycle = self.cycle
         if cycle and cycle.response_started and not cycle.response_complete:
-            self.transport.close()
+            self._close()
             return
-        error = self._refusal or InvalidRequest(
-            "This is no valid HTTP/1.1 request.", code="invalid_http"
-        )
-        body = error_body(error)
-        head = (
-            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
-            "content-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nx-request-id: {new_id('req')}\r\n"
-            "connection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+        error = self._refusal or refusals.no_http()
+        self.transport.write(refusals.answer(error))
+        self._close()
 
     def _stop_read_timer(self) -> None:
         if self._read_timer is not None:
@@ -236,11 +296,4 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def _stop_write_timer(self) -> None:
         if self._write_timer is not None:
             self._write_timer.cancel()
-
-
-def _too_large() -> HeadTooLarge:
-    msg = (
-        f"Request line and headers are over {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers. "
-        "Send fewer or shorter headers."
-    )
-    return HeadTooLarge(msg)
+            self._write_timer = None

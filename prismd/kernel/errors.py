@@ -9,7 +9,8 @@ How an error looks on the wire (OpenAI, Anthropic, Google, JSON-RPC) is decided 
     │ ├ MethodNotAllowed  405 invalid_request_error
     │ ├ Conflict          409 · PreconditionFailed 412 · Reused 422
     │ ├ RequestTimeout    408 · TooLarge 413
-    │ └ UnsupportedEncoding 415 · HeadTooLarge 431
+    │ ├ TargetTooLong     414 · UnsupportedEncoding 415
+    │ └ HeadTooLarge      431
     ├ Unauthenticated     401 authentication_error
     ├ InsufficientCredits 402 insufficient_credits
     ├ Forbidden           403 permission_error
@@ -108,6 +109,13 @@ class RequestTimeout(InvalidRequest):
 
     status = 408
     code = "request_timeout"
+
+
+class TargetTooLong(InvalidRequest):
+    """The request line is over its limit; the connection is closed."""
+
+    status = 414
+    code = "request_line_too_long"
 
 
 class HeadTooLarge(InvalidRequest):

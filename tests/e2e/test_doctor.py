@@ -31,6 +31,7 @@ def test_a_new_gateway_is_well_but_has_no_backup(start: StartDaemon) -> None:
     } == {
         "ready": "ok",
         "backup": "ok",
+        "descriptors": "ok",
         "ledger": "ok",
         "prices": "ok",
         "providers": "ok",

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from prismd.endpoints import deps
 from prismd.endpoints.replies import json_reply
 from prismd.gateway import Gateway
-from prismd.kernel import clock
+from prismd.kernel import clock, descriptors
 from prismd.store import backup
 from prismd.store.sqlite import FIXED_VERSION, HAS_WAL_RESET_BUG, SQLITE_VERSION
 
@@ -21,6 +21,8 @@ BACKUP_DAYS = 7
 FREE_BYTES = 1 << 30
 NAMED = 5
 """Models that are named; of more, how many there are."""
+MANY_OPEN = 0.8
+"""Part of the descriptors that may be in use before it is worth a word."""
 
 State = Literal["ok", "warning", "failed"]
 
@@ -45,10 +47,11 @@ class Doctor(BaseModel):
 
 @room.get("/-/doctor", response_model=Doctor)
 async def examine(gateway: deps.TheGateway) -> Response:
-    """Look at storage, money, prices, providers, configuration and backups."""
+    """Look at storage, descriptors, money, prices, providers, configuration and backups."""
     checks = [
         *_storage(gateway),
         *await asyncio.to_thread(lambda: list(_disk(gateway))),
+        *_descriptors(),
         *_money(gateway),
         *_prices(gateway),
         *_providers(gateway),
@@ -99,6 +102,16 @@ def _disk(gateway: Gateway) -> Iterator[Check]:
         yield _check("backup", told, "prismctl backup create", state="warning")
     else:
         yield _check("backup", told)
+
+
+def _descriptors() -> Iterator[Check]:
+    limit, used = descriptors.limit(), descriptors.count_open()
+    told = f"{used} of {limit} files and connections are open"
+    if used >= limit * MANY_OPEN:
+        fix = "raise the limit (LimitNOFILE= of the service, ulimit -n of a shell), restart prismd"
+        yield _check("descriptors", told, fix, state="warning")
+    else:
+        yield _check("descriptors", told)
 
 
 def _money(gateway: Gateway) -> Iterator[Check]:

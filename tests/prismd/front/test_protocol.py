@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from prismd.front import protocol
-from prismd.front.protocol import MAX_HEAD_BYTES, MAX_HEADERS, PrismHttpProtocol
+from prismd.front.door import Door
+from prismd.front.protocol import MAX_PIPELINED, PrismHttpProtocol
+from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
 
 GOOD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 SHORT_S = 0.1
@@ -53,7 +55,13 @@ Serve = Callable[[ASGIApp], Awaitable[int]]
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Serve]:
+def door() -> Door:
+    """Of the server that a test starts."""
+    return Door()
+
+
+@pytest.fixture
+async def serve(door: Door) -> AsyncIterator[Serve]:
     """Serve an app; returns the port."""
     servers, state = [], ServerState()
     loop = asyncio.get_running_loop()
@@ -61,7 +69,9 @@ async def serve() -> AsyncIterator[Serve]:
     async def start(app: ASGIApp) -> int:
         config = uvicorn.Config(app, log_config=None, ws="none")
         servers.append(
-            await loop.create_server(lambda: PrismHttpProtocol(config, state, {}), "127.0.0.1", 0)
+            await loop.create_server(
+                lambda: PrismHttpProtocol(config, state, {}, door=door), "127.0.0.1", 0
+            )
         )
         port: int = servers[-1].sockets[0].getsockname()[1]
         return port
@@ -109,11 +119,10 @@ async def test_a_head_at_the_limit_is_served(port: int) -> None:
         head(*[f"h{number}: v" for number in range(MAX_HEADERS)]),
         head("h: " + "v" * MAX_HEAD_BYTES),
         head(*[f"h{number}: " + "v" * 1_000 for number in range(40)]),
-        b"GET /" + b"p" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nh: " + b"v" * (MAX_HEAD_BYTES + 1),
         b"GET / HTTP/1.1\r\n" + b"h: v\r\n" * 20_000,
     ],
-    ids=["many", "long value", "many long", "long path", "no end of value", "no end of headers"],
+    ids=["many", "long value", "many long", "no end of value", "no end of headers"],
 )
 async def test_a_larger_head_is_431(port: int, bytes_: bytes) -> None:
     answer = await answer_to(port, bytes_)
@@ -121,6 +130,38 @@ async def test_a_larger_head_is_431(port: int, bytes_: bytes) -> None:
     assert start.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), answer[:200]
     assert b"x-request-id: req_" in start
     assert json.loads(body)["error"]["code"] == "headers_too_large"
+
+
+def line_of(length: int, *, method: str = "GET") -> bytes:
+    """Write a request whose method and target are so long."""
+    return f"{method} /{'p' * (length - len(method) - 2)} HTTP/1.1\r\nhost: x\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_a_request_line_at_the_limit_is_served(port: int, method: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(line_of(MAX_REQUEST_LINE_BYTES, method=method))
+    assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [line_of(MAX_REQUEST_LINE_BYTES + 1)],
+        [line_of(MAX_REQUEST_LINE_BYTES + 1, method="OPTIONS")],
+        [b"GET /" + b"p" * MAX_REQUEST_LINE_BYTES],
+        [b"GET /?", *[b"q" * 1_000] * 9],
+    ],
+    ids=["one too many", "of a longer method", "without an end", "in pieces"],
+)
+async def test_a_longer_request_line_is_414(port: int, parts: list[bytes]) -> None:
+    answer = await answer_to(port, *parts)
+    start, _, body = answer.partition(b"\r\n\r\n")
+    assert start.startswith(b"HTTP/1.1 414 "), answer[:200]
+    assert b"content-type: application/json" in start
+    assert b"x-request-id: req_" in start
+    assert json.loads(body)["error"]["code"] == "request_line_too_long"
 
 
 async def test_a_head_that_grows_in_small_pieces_is_cut(port: int) -> None:
@@ -246,10 +287,8 @@ async def test_an_answer_that_breaks_off_has_no_end(
     assert not caplog.records  # the app has said why
 
 
-async def test_a_client_that_takes_no_answer_is_cut(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "WRITE_TIMEOUT_S", SHORT_S)
+async def test_a_client_that_takes_no_answer_is_cut(serve: Serve, door: Door) -> None:
+    door.slow_reader_timeout_s = SHORT_S
     has_left = asyncio.Event()
 
     async def floods(_: Scope, receive: Receive, send: Send) -> None:
@@ -268,10 +307,8 @@ async def test_a_client_that_takes_no_answer_is_cut(
             await has_left.wait()
 
 
-async def test_a_client_that_takes_its_time_is_served(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(protocol, "WRITE_TIMEOUT_S", SHORT_S)
+async def test_a_client_that_takes_its_time_is_served(serve: Serve, door: Door) -> None:
+    door.slow_reader_timeout_s = SHORT_S
     size = 16 * 1024 * 1024  # more than the system's own buffers hold
 
     async def whole(_: Scope, __: Receive, send: Send) -> None:
@@ -338,3 +375,74 @@ async def test_one_idle_timer_serves_all_requests(
             assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
         assert await reader.read() == b""  # closed, once it has been idle for long
     writer.close()
+
+
+# ── what ties up a connection ────────────────────────────────────────────────────────────────────
+
+
+async def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
+    async def says_path(scope: Scope, _: Receive, send: Send) -> None:
+        length = [(b"content-length", b"%d" % len(scope["raw_path"]))]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        await send({"type": "http.response.body", "body": scope["raw_path"]})
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(says_path))
+    for _ in range(2):  # as many as may wait, and one that is served, again and again
+        for number in range(MAX_PIPELINED + 1):
+            writer.write(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % number)
+        for number in range(MAX_PIPELINED + 1):
+            assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n")
+            path = b"/%d" % number
+            assert await reader.readexactly(len(path)) == path
+    writer.close()
+
+
+async def test_no_more_requests_are_looked_at_than_may_wait(serve: Serve) -> None:
+    begun, goes_on = 0, asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal begun
+        begun += 1
+        await goes_on.wait()
+        await hello(scope, receive, send)
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(waits))
+    writer.write(GOOD * 10_000)
+    async with asyncio.timeout(5):
+        while not begun:
+            await asyncio.sleep(0)
+        goes_on.set()
+        answers = b""
+        try:
+            while piece := await reader.read(65_536):
+                answers += piece
+        except ConnectionError:
+            pass  # not all that was sent was read
+    writer.close()
+    assert begun == MAX_PIPELINED + 1
+    *kept, last = answers.split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert len(kept) == MAX_PIPELINED
+    assert b"connection: close" in last
+    assert not any(b"connection: close" in one for one in kept)
+
+
+async def test_last_bytes_that_nobody_takes_are_not_kept_for_ever(serve: Serve, door: Door) -> None:
+    """Less than what makes the sender wait: all is written, and the connection is to close."""
+    door.slow_reader_timeout_s = SHORT_S
+    transports: list[asyncio.Transport] = []
+
+    async def fills(scope: Scope, _: Receive, send: Send) -> None:
+        transport = scope["exchange"].transport
+        transports.append(transport)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not transport.get_write_buffer_size():
+            await send({"type": "http.response.body", "body": b"x" * 16_384, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with asyncio.timeout(5):
+        with socket.create_connection(("127.0.0.1", await serve(fills))) as connection:
+            connection.sendall(head())
+            while not transports or transports[0].get_write_buffer_size() == 0:
+                await asyncio.sleep(0.001)
+            while door.strangers:
+                await asyncio.sleep(0.001)
