@@ -36,7 +36,7 @@ EVENTS = [delta("one"), delta(" two", "stop")]
 BEHAVES = both(FREE, "behaves", spoil.nothing, ANSWERED)
 
 CONFIG = """
-server: {{stream_idle_timeout: {idle_ms}ms}}
+server: {{stream_idle_timeout: {idle_ms}ms, shutdown_timeout: 5s}}
 providers:
 {providers}
   second: {{type: openai, base_url: "{second}", models: [plain, stream]}}

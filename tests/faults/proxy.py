@@ -20,6 +20,8 @@ Fault = Callable[[bytes], Iterable[Step]]
 """A whole answer → what is said in its place; the connection is closed behind it."""
 
 START_S = 5.0
+_BACKLOG = 1_024
+"""Who is not taken at once would try again a second later."""
 _MAX_HEAD_BYTES = 64 * 1024
 
 
@@ -63,7 +65,9 @@ class FaultProxy:
                 writer.close()
 
         async def start() -> asyncio.Server:
-            return await asyncio.start_server(serve, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES, ssl=tls)
+            return await asyncio.start_server(
+                serve, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES, backlog=_BACKLOG, ssl=tls
+            )
 
         server = asyncio.run_coroutine_threadsafe(start(), self._loop).result(START_S)
         self._servers.append(server)

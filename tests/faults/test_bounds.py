@@ -9,6 +9,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 
@@ -147,13 +148,12 @@ async def test_a_client_that_leaves_ends_what_hangs(free: Gateway, hang: str) ->
     is_stream, free.proxy.faults[FREE] = HANGS[hang]
     asked = free.proxy.asked[FREE]
     key = free.key(FREE)
-    connection = await Connection.open(free.daemon.address)
-    connection.send(body_of(is_stream=is_stream), key.headers)
-    wait_for(lambda: free.proxy.asked[FREE] > asked, "the provider is asked")
-    if hang == "within-the-stream":
-        await connection.receive_head()
-        assert b"one" in await anext(connection.pieces())
-    await connection.aclose()
+    async with aclosing(await Connection.open(free.daemon.address)) as connection:
+        connection.send(body_of(is_stream=is_stream), key.headers)
+        wait_for(lambda: free.proxy.asked[FREE] > asked, "the provider is asked")
+        if hang == "within-the-stream":
+            await connection.receive_head()
+            assert b"one" in await anext(connection.pieces())
     assert free.has_let_go(FREE, within_s=MARGIN_S)
     money = wait_for(lambda: at_rest(free, key), "the call is charged")
     assert money.spent == money.cost > 0
@@ -176,17 +176,16 @@ async def test_hung_streams_do_not_hold_up_another_provider(
     before_s = times_s()
     free.proxy.faults[FREE] = alive_for_ever
     hung = DEEP_HUNG if deep else HUNG
-    connections = [await Connection.open(free.daemon.address) for _ in range(hung)]
-    for connection in connections:
-        connection.send(body_of(is_stream=True), patient.headers)
-    try:
+    async with AsyncExitStack() as stack:
+        connections = []
+        for _ in range(hung):
+            opened = aclosing(await Connection.open(free.daemon.address))
+            connections.append(await stack.enter_async_context(opened))
+            connections[-1].send(body_of(is_stream=True), patient.headers)
         heads = await asyncio.gather(*(connection.receive_head() for connection in connections))
         assert {head.status for head in heads} == {200}
         during_s = times_s()
         assert free.proxy.connected[FREE] == hung
-    finally:
-        for connection in connections:
-            await connection.aclose()
     assert free.has_let_go(FREE, within_s=5.0)
     medians = [statistics.median(times) * 1000 for times in (before_s, during_s)]
     record_property(f"median ms without and with {hung} hung streams", medians)
