@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from prismd.front import protocol
-from prismd.front.door import Door
+from prismd.front.door import LOOPBACK_PLACES, Door
 from prismd.front.protocol import MAX_PIPELINED, PrismHttpProtocol
 from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
 
@@ -424,6 +424,24 @@ async def test_no_more_requests_are_looked_at_than_may_wait(serve: Serve) -> Non
     assert len(kept) == MAX_PIPELINED
     assert b"connection: close" in last
     assert not any(b"connection: close" in one for one in kept)
+
+
+async def test_strangers_who_send_nothing_lose_their_places(
+    serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", SHORT_S)
+    door.max_strangers = 2
+    port = await serve(hello)
+    idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2 + LOOPBACK_PLACES)]
+    answer = await answer_to(port)
+    assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    async with asyncio.timeout(5):
+        assert {await reader.read() for reader, _ in idle} == {b""}
+        while door.strangers:
+            await asyncio.sleep(0.001)
+    assert (await answer_to(port, head())).startswith(b"HTTP/1.1 200 ")
+    for _, writer in idle:
+        writer.close()
 
 
 async def test_last_bytes_that_nobody_takes_are_not_kept_for_ever(serve: Serve, door: Door) -> None:
