@@ -33,6 +33,7 @@ from prismd.metering import public_prices
 from prismd.metering.overrides import PriceOverrides
 from prismd.metering.tick import tick
 from prismd.policy.identity import KeyTable
+from prismd.policy.load import PERIOD_S
 from prismd.policy.reserve import HOLD_S, Reserve
 from prismd.reload import reload
 from prismd.snapshot import build
@@ -218,6 +219,7 @@ def _handle_signals(gateway: Gateway, stopping: Stopping) -> None:
 def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
     spawn = gateway.tasks.spawn
     spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
+    spawn(_watch_load(gateway), name="watch-load")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
     spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
     spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
@@ -231,8 +233,18 @@ def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
 async def _tick(gateway: Gateway) -> None:
     if gateway.bus.has_viewers:
         uptime_s = clock.wall_s() - gateway.started_at_s
-        body = tick(gateway.recorder, running=gateway.limiter.running(), uptime_s=uptime_s)
+        body = tick(gateway.recorder, running=gateway.limiter.running, uptime_s=uptime_s)
         gateway.bus.publish("tick", body)
+
+
+async def _watch_load(gateway: Gateway) -> None:
+    """Take samples of how far the loop and the disk are behind."""
+    while True:
+        due_s = clock.monotonic_s() + PERIOD_S
+        await asyncio.sleep(PERIOD_S)
+        gateway.load.sample(
+            max(0.0, clock.monotonic_s() - due_s), gateway.stores.state.waiting_writes
+        )
 
 
 async def _checkpoint(gateway: Gateway) -> None:

@@ -19,6 +19,7 @@ from prismd.kernel.tasks import TaskSet
 from prismd.metering.overrides import PriceOverrides
 from prismd.metering.recorder import Recorder
 from prismd.policy.identity import KeyTable
+from prismd.policy.load import Load
 from prismd.policy.ratelimit import RateLimiter
 from prismd.policy.reserve import Reserve
 from prismd.routing.catalog import Provider
@@ -77,6 +78,7 @@ class Gateway:
     audit: AuditLog = field(init=False)
     answers: KeptAnswers = field(init=False)
     limiter: RateLimiter = field(default_factory=RateLimiter)
+    load: Load = field(default_factory=Load)
     health: HealthBook = field(default_factory=HealthBook)
     recorder: Recorder = field(default_factory=Recorder)
     bus: Bus = field(default_factory=lambda: Bus(clock.wall_s))

@@ -70,6 +70,11 @@ class Snapshot:
         return self.config.server.max_request_body_size
 
     @property
+    def max_running_calls(self) -> int:
+        """How many inference calls may run at once."""
+        return self.config.server.max_running_calls
+
+    @property
     def stream_idle_timeout_s(self) -> float:
         """How long a provider may be silent within a stream."""
         return self.config.server.stream_idle_timeout

@@ -84,6 +84,9 @@ class ServerConfig(Section):
     """How long a client may take (almost) nothing of an answer that waits for it; then it is cut,
     and pays for what the provider has produced."""
 
+    max_running_calls: Annotated[Whole, Field(ge=1)] = 10_000
+    """Inference calls that may run at once, of all keys; further ones get 503 at once."""
+
     max_unauthenticated_connections: Annotated[Whole, Field(ge=1)] = 1_000
     """Connections that may be open on which no request has shown a valid key yet; further ones get
     503. At most half of the open files that the system allows; 16 more are for loopback."""

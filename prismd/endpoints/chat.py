@@ -30,11 +30,13 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
     try:
         if caller.key.allowed_ips is not None:  # before its body is read
             check_ip(caller.key, caller.ip)
+        gateway.load.check(gateway.limiter.running, snap.max_running_calls)
         headers = prism_headers(scope)
         body = take_body(scope, snap.max_body_bytes)
         if body is None:
             body = await read_body(scope, receive, snap.max_body_bytes)
             caller = caller_of(gateway, scope)  # the key may have been revoked meanwhile
+            gateway.load.check(gateway.limiter.running, snap.max_running_calls)
         call = Call(
             id=scope["request_id"],
             op=Op.CHAT,

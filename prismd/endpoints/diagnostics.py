@@ -11,6 +11,8 @@ from prismd.endpoints.replies import json_reply, time_text
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError, InvalidRequest
 from prismd.metering import prometheus
+from prismd.policy.load import BUCKETS_S
+from prismd.providers.sender import HttpUpstream
 from prismd.reload import reload
 from prismd.routing.catalog import Provider
 from prismd.routing.health import WINDOW_S, Health
@@ -113,15 +115,26 @@ async def reload_config(gateway: deps.TheGateway, actor: deps.TheActor) -> Respo
 )
 async def metrics(gateway: deps.TheGateway) -> Response:
     """Show the counters in Prometheus' text format."""
-    now_s = clock.monotonic_s()
+    now_s, load, stores = clock.monotonic_s(), gateway.load, gateway.stores
+    databases = {"state": stores.state, "traffic": stores.traffic}
     gauges = prometheus.Gauges(
         uptime_s=clock.wall_s() - gateway.started_at_s,
-        running_calls=gateway.limiter.running(),
+        running_calls=gateway.limiter.running,
         keys=len(gateway.keys),
         provider_up={
             provider_id: gateway.health.of(provider_id, now_s).state != "failing"
             for provider_id in gateway.snapshot.catalog.providers
         },
+        loop_lag=prometheus.Lag(BUCKETS_S, load.lag_buckets, load.lag_sum_s),
+        shed_by_reason=load.shed_by_reason,
+        waiting_writes={name: store.waiting_writes for name, store in databases.items()},
+        last_commit_s={name: store.last_commit_s for name, store in databases.items()},
+        connections={
+            provider.id: provider.upstream.use._asdict()
+            for provider in gateway.snapshot.catalog.providers.values()
+            if isinstance(provider.upstream, HttpUpstream)
+        },
+        viewers=gateway.bus.viewer_count,
     )
     page = prometheus.render(gateway.recorder, gauges)
     return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -82,6 +82,11 @@ class Bus:
         self._seq = 0
 
     @property
+    def viewer_count(self) -> int:
+        """How many watch."""
+        return len(self._viewers)
+
+    @property
     def has_viewers(self) -> bool:
         """Say whether anybody watches; producers may skip work that only viewers need."""
         return bool(self._viewers)

@@ -12,6 +12,7 @@ import ssl
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from prismd.kernel.http1 import Connection
@@ -41,6 +42,16 @@ class Origin:
     """Whether the certificate and its host name are looked at."""
     max_connections: int = MAX_CONNECTIONS
     max_idle: int = MAX_IDLE
+
+
+class PoolUse(NamedTuple):
+    """How the connections to one origin are used."""
+
+    in_use: int
+    """Carry a call, or are being opened."""
+    idle: int
+    waiting: int
+    """Calls that wait for one."""
 
 
 class Pool:
@@ -102,6 +113,12 @@ class Pool:
         )
         await answer.head()
         return answer
+
+    @property
+    def use(self) -> PoolUse:
+        """How its connections are used now."""
+        idle = len(self._idle)
+        return PoolUse(in_use=self._used - idle, idle=idle, waiting=len(self._waiting))
 
     def close(self) -> None:
         """Close all connections at once."""

@@ -1,6 +1,6 @@
 """Write the counters in Prometheus' text format, at scrape time only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -13,12 +13,22 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from prismd.kernel.money import NANO_PER_USD
-from prismd.metering.recorder import BUCKETS_S, Recorder, Series
+from prismd.metering.recorder import BUCKETS_S, Recorder
 
 _LABELS = ("model", "provider")
 
 
 @dataclass(frozen=True, slots=True)
+class Lag:
+    """How late the event loop was, in all samples."""
+
+    bounds_s: Sequence[float]
+    counts: Sequence[int]
+    """One more than there are bounds."""
+    sum_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
     """Values that are read off the process at the moment of the scrape."""
 
@@ -26,6 +36,15 @@ class Gauges:
     running_calls: int
     keys: int
     provider_up: dict[str, bool]
+    loop_lag: Lag
+    shed_by_reason: Mapping[str, int]
+    waiting_writes: Mapping[str, int]
+    """By database."""
+    last_commit_s: Mapping[str, float]
+    """By database."""
+    connections: Mapping[str, Mapping[str, int]]
+    """By provider and state: ``in_use``, ``idle``, ``waiting``."""
+    viewers: int
 
 
 class _Snapshot(Collector):
@@ -35,6 +54,7 @@ class _Snapshot(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._process()
+        yield from self._load()
         yield from self._calls()
 
     def _process(self) -> Iterator[Metric]:
@@ -60,6 +80,45 @@ class _Snapshot(Collector):
             refused.add_metric([code], count)
         yield refused
 
+    def _load(self) -> Iterator[Metric]:
+        gauges = self._gauges
+        lag = HistogramMetricFamily(
+            "prism_event_loop_lag_seconds", "How late the event loop was, sampled.", labels=()
+        )
+        counts = _cumulative(gauges.loop_lag.bounds_s, gauges.loop_lag.counts)
+        lag.add_metric((), counts, gauges.loop_lag.sum_s)
+        yield lag
+        shed = CounterMetricFamily(
+            "prism_shed_requests", "Calls refused because of overload.", labels=["reason"]
+        )
+        for reason, count in gauges.shed_by_reason.items():
+            shed.add_metric([reason], count)
+        yield shed
+        waiting = GaugeMetricFamily(
+            "prism_waiting_writes", "Units of work that wait for the disk.", labels=["database"]
+        )
+        for database, writes in gauges.waiting_writes.items():
+            waiting.add_metric([database], writes)
+        yield waiting
+        commit = GaugeMetricFamily(
+            "prism_last_commit_seconds", "How long the last commit took.", labels=["database"]
+        )
+        for database, seconds in gauges.last_commit_s.items():
+            commit.add_metric([database], seconds)
+        yield commit
+        connections = GaugeMetricFamily(
+            "prism_provider_connections",
+            "Connections to a provider by state, and calls that wait for one.",
+            labels=["provider", "state"],
+        )
+        for provider, by_state in sorted(gauges.connections.items()):
+            for state, count in by_state.items():
+                connections.add_metric([provider, state], count)
+        yield connections
+        yield GaugeMetricFamily(
+            "prism_event_viewers", "Viewers of the event feed.", value=gauges.viewers
+        )
+
     def _calls(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "prism_requests", "Calls by outcome.", labels=[*_LABELS, "status"]
@@ -84,7 +143,8 @@ class _Snapshot(Collector):
             output_tokens.add_metric(label, series.output_tokens)
             cost.add_metric(label, series.cost_nano_usd / NANO_PER_USD)
             unpriced.add_metric(label, series.unpriced)
-            duration.add_metric(label, _cumulative(series), series.latency_sum_s)
+            buckets = _cumulative(BUCKETS_S, series.latency_buckets)
+            duration.add_metric(label, buckets, series.latency_sum_s)
         overruns = CounterMetricFamily(
             "prism_overruns", "Calls that cost more than was held for them."
         )
@@ -92,11 +152,11 @@ class _Snapshot(Collector):
         yield from (overruns, requests, input_tokens, output_tokens, cost, unpriced, duration)
 
 
-def _cumulative(series: Series) -> list[tuple[str, float]]:
-    bounds = [str(bound) for bound in BUCKETS_S] + ["+Inf"]
+def _cumulative(bounds_s: Sequence[float], counts: Sequence[int]) -> list[tuple[str, float]]:
+    bounds = [str(bound) for bound in bounds_s] + ["+Inf"]
     total = 0
     buckets: list[tuple[str, float]] = []
-    for bound, count in zip(bounds, series.latency_buckets, strict=True):
+    for bound, count in zip(bounds, counts, strict=True):
         total += count
         buckets.append((bound, float(total)))
     return buckets

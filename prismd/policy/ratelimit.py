@@ -84,6 +84,8 @@ class RateLimiter:
 
     def __init__(self) -> None:
         self._lanes: dict[str, _Lane] = {}
+        self.running = 0
+        """How many admitted calls run now, of all keys."""
 
     def admit(self, key: KeyRecord, now_s: float) -> RateState | None:
         """Count one call in, and take a slot that ``release`` gives back.
@@ -114,6 +116,7 @@ class RateLimiter:
                 msg, param="rate_limit_rpm", retry_after_s=wait_s, headers=before.headers()
             )
         lane.running += 1
+        self.running += 1
         if before is None:
             return None
         lane.admitted_s.append(now_s)
@@ -150,16 +153,13 @@ class RateLimiter:
         """Give back the slot of a call that has ended."""
         lane = self._lanes[key_id]
         lane.running -= 1
+        self.running -= 1
         if not lane.running and not lane.admitted_s and not lane.slots:
             del self._lanes[key_id]
 
     def state(self, key: KeyRecord, now_s: float) -> RateState | None:
         """Return where a key stands without counting anything."""
         return self._state(key, self._lanes.get(key.id) or _Lane(), now_s)
-
-    def running(self) -> int:
-        """Return how many admitted calls run now."""
-        return sum(lane.running for lane in self._lanes.values())
 
     def _lane(self, key: KeyRecord) -> _Lane:
         lane = self._lanes.get(key.id)

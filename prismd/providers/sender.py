@@ -16,7 +16,7 @@ from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError, OutboundRefused, OutboundTimeout
-from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin
+from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin, PoolUse
 from prismd.kernel.secret import Secret
 from prismd.providers.auth import auth_headers
 from prismd.providers.base import ProviderSpec
@@ -169,6 +169,11 @@ class HttpUpstream:
             await answer.aclose()
             raise self._redirected(answer.status, answer.headers)
         return SentResponse(answer, provider=self._provider)
+
+    @property
+    def use(self) -> PoolUse:
+        """How the connections to the vendor are used."""
+        return self._pool.use
 
     async def list_models(self) -> list[str]:
         """Ask the vendor for its model ids.

@@ -90,6 +90,16 @@ class SqliteDatabase:
         """Say whether the disk is full: what runs may end, but nothing new should begin."""
         return self._writer.is_full
 
+    @property
+    def waiting_writes(self) -> int:
+        """How many units of work wait for the disk."""
+        return self._writer.waiting
+
+    @property
+    def last_commit_s(self) -> float:
+        """How long the last transaction took, in seconds."""
+        return self._writer.last_commit_s
+
     async def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query, of what is committed."""
         found = await self._readers.rows(sql, params)

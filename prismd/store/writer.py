@@ -166,6 +166,8 @@ class Writer:
         self._copied_changes = connection.total_changes
         self._is_log_copied = True
         self._uncopied_since_s = 0.0
+        self.last_commit_s = 0.0
+        """How long the last transaction took."""
         # A daemon thread: a process that ends without closing must not hang; SQLite recovers.
         self._thread = Thread(target=self._run, name=f"prism-write-{name}", daemon=True)
         self._thread.start()
@@ -174,6 +176,11 @@ class Writer:
     def is_healthy(self) -> bool:
         """Say whether writes are still taken."""
         return self._failure is None
+
+    @property
+    def waiting(self) -> int:
+        """How many units of work wait."""
+        return self._queue.qsize() + len(self._lingering)
 
     @property
     def is_full(self) -> bool:
@@ -217,7 +224,7 @@ class Writer:
         if self._is_closed:
             msg = "The gateway is stopping. Try again in a moment."
             raise Overloaded(msg)
-        if self._queue.qsize() + len(self._lingering) >= MAX_WAITING:
+        if self.waiting >= MAX_WAITING:
             msg = f"More than {MAX_WAITING} writes are waiting for the disk. Try again in a moment."
             raise Overloaded(msg, retry_after_s=1)
 
@@ -236,7 +243,9 @@ class Writer:
         while is_open:
             batch, is_open = self._take()
             if batch:
+                began_s = clock.monotonic_s()
                 self._commit(batch)
+                self.last_commit_s = clock.monotonic_s() - began_s
                 self._tell(batch)
             if self._failure is None and self._is_copy_due(is_idle=not batch):
                 self._guarded(self._copy_log)

@@ -297,5 +297,5 @@ async def test_a_fault_of_ours_is_an_envelope_and_keeps_no_slot(
     assert (error["type"], error["code"]) == ("server_error", "internal_error")
     assert answer.headers["x-request-id"] in error["message"]
     assert "secret detail" not in answer.text
-    assert gateway.limiter.running() == 0
+    assert gateway.limiter.running == 0
     assert (await caller.post("/v1/chat/completions", json=BODY)).status_code == 200

@@ -21,9 +21,9 @@ async def test_a_settlement_that_fails_gives_the_slot_back(monkeypatch: pytest.M
     monkeypatch.setattr(stage, "estimate_usage", fails)
     call, limiter = make_call(), RateLimiter()
     admission = permit(call, limiter)
-    assert limiter.running() == 1
+    assert limiter.running == 1
     gateway: Any = SimpleNamespace(streams={})
     walk = Walk(gateway=gateway, snap=gateway, call=call, trace=Trace(0.0), admission=admission)
     with pytest.raises(ZeroDivisionError):
         await settle(walk, Outcome(usage=None))
-    assert limiter.running() == 0
+    assert limiter.running == 0

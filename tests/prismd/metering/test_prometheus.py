@@ -1,5 +1,5 @@
 from prismd.metering import prometheus
-from prismd.metering.prometheus import Gauges
+from prismd.metering.prometheus import Gauges, Lag
 from prismd.metering.recorder import Recorder
 from prismd.wire.common import Usage
 from prismd.wire.usage import CallRecord
@@ -31,7 +31,18 @@ def record(**changes: object) -> CallRecord:
 
 
 def page(recorder: Recorder) -> str:
-    gauges = Gauges(uptime_s=2.0, running_calls=1, keys=3, provider_up={"p": True, "q": False})
+    gauges = Gauges(
+        uptime_s=2.0,
+        running_calls=1,
+        keys=3,
+        provider_up={"p": True, "q": False},
+        loop_lag=Lag((0.01, 0.1), (7, 2, 1), 0.5),
+        shed_by_reason={"calls": 4},
+        waiting_writes={"state": 6},
+        last_commit_s={"state": 0.002},
+        connections={"p": {"in_use": 3, "idle": 1, "waiting": 0}},
+        viewers=2,
+    )
     return prometheus.render(recorder, gauges).decode()
 
 
@@ -68,3 +79,19 @@ def test_a_clients_own_words_never_become_a_label() -> None:
     assert "made-up" not in text
     assert 'prism_requests_total{model="other",provider="none",status="404"} 100.0' in text
     assert 'prism_refused_requests_total{code="model_not_found"} 100.0' in text
+
+
+def test_the_load_is_shown() -> None:
+    text = page(Recorder())
+    for line in (
+        'prism_event_loop_lag_seconds_bucket{le="0.01"} 7.0',
+        'prism_event_loop_lag_seconds_bucket{le="0.1"} 9.0',
+        "prism_event_loop_lag_seconds_count 10.0",
+        "prism_event_loop_lag_seconds_sum 0.5",
+        'prism_shed_requests_total{reason="calls"} 4.0',
+        'prism_waiting_writes{database="state"} 6.0',
+        'prism_last_commit_seconds{database="state"} 0.002',
+        'prism_provider_connections{provider="p",state="in_use"} 3.0',
+        "prism_event_viewers 2.0",
+    ):
+        assert line in text.splitlines()

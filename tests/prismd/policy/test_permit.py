@@ -9,10 +9,10 @@ from tests.builders import make_call, make_key
 def test_an_admitted_call_holds_a_slot_until_it_is_released() -> None:
     limiter = RateLimiter()
     admission = permit(make_call(make_key(rate_limit_rpm=5)), limiter)
-    assert limiter.running() == 1
+    assert limiter.running == 1
     assert admission.headers["x-ratelimit-remaining-requests"] == "4"
     admission.release()
-    assert limiter.running() == 0
+    assert limiter.running == 0
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_a_refused_call_uses_nothing_up(changes: dict[str, object], param: str) 
     with pytest.raises(Forbidden) as caught:
         permit(make_call(key, tools=tools), limiter)
     assert caught.value.param == param
-    assert limiter.running() == 0
+    assert limiter.running == 0
     state = limiter.state(key, 0.0)
     assert state is not None
     assert state.remaining == 1

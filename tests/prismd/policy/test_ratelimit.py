@@ -63,7 +63,7 @@ def test_concurrency_is_bounded_and_a_refusal_uses_nothing_up() -> None:
     with pytest.raises(LimitReached) as caught:
         limiter.admit(key, 0.0)
     assert caught.value.param == "max_concurrency"
-    assert limiter.running() == 2
+    assert limiter.running == 2
     limiter.release(key.id)
     state = limiter.admit(key, 0.0)
     assert state is not None
