@@ -151,6 +151,7 @@ async def _serve(gateway: Gateway) -> None:
     open_limit = descriptors.raise_limit()
     listener = listen(config.host, config.port)
     door = Door(
+        load=gateway.load,
         # Half of what can be open stays for who has a key, for providers and for files.
         max_strangers=min(config.max_unauthenticated_connections, open_limit // 2),
         slow_reader_timeout_s=config.slow_reader_timeout,

@@ -1,14 +1,15 @@
-"""What all connections share: how many strangers may be in, how long a client may take nothing.
+"""What all connections share: strangers, the load, how long a client may take nothing.
 
 A stranger is a connection on which no request has shown a valid key yet. They cost no more than
 their places: who comes when all are taken is told so and sent away, before anything is read.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prismd.kernel import clock
 from prismd.kernel.errors import Overloaded
+from prismd.policy.load import Load
 
 LOOPBACK_PLACES = 16
 """Places beyond the limit for this machine: an operator and a probe come in when all are taken."""
@@ -23,6 +24,8 @@ log = logging.getLogger("prism.front")
 class Door:
     """Counts strangers. Used from the event loop."""
 
+    load: Load = field(default_factory=Load)
+    """Says which calls are let in when more come than can be served."""
     max_strangers: int = 1_000
     slow_reader_timeout_s: float = 60.0
     """How long a client may take nothing of an answer that waits for it."""

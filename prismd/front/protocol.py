@@ -51,6 +51,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
     _write_timer: asyncio.TimerHandle | None = None
     _refusal: PrismError | None = None
     _is_stranger = False
+    _is_refused = False
+    """Whether the request at hand has been refused, and only its body is still to come."""
     _is_pipeline_full = False
     """Set for good: what comes after is not looked at, and the connection ends."""
 
@@ -115,8 +117,9 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if self._idle_bytes > MAX_HEAD_BYTES:
             self._refusal = refusals.head_too_large()
             self.send_400_response("")
-        elif self._is_head_open and self._read_timer is None:
-            self._read_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._close)
+        elif self._read_timer is None and (self._is_head_open or self._is_refused):
+            wait_s = HEAD_TIMEOUT_S if self._is_head_open else LATE_BODY_S
+            self._read_timer = self.loop.call_later(wait_s, self._close)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -158,6 +161,10 @@ class PrismHttpProtocol(HttpToolsProtocol):
             self._refusal = refusals.head_too_large()
             raise self._refusal
         before = self.cycle
+        if self._is_shed():
+            self._is_refused = True
+            self.transport.write(refusals.too_many_calls())
+            return
         if len(self.pipeline) >= MAX_PIPELINED:
             self._fill_pipeline()
         self._complete_scope()
@@ -167,6 +174,19 @@ class PrismHttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def _is_shed(self) -> bool:
+        """Say whether a request is one of those that make up the load, and one too many.
+
+        Then nothing is made for it, no task and no scope: what refusals cost is not there for those
+        that are served. Behind a call that still runs it is served: answers have an order.
+        """
+        return (
+            self.url.startswith(b"/v1/")
+            and (self.cycle is None or self.cycle.response_complete)
+            and self.parser.get_method() == b"POST"
+            and not self._door.load.lets_in()
+        )
 
     def _fill_pipeline(self) -> NoReturn:
         """Stop the parser for good: the requests that wait are answered, the next one is not."""
@@ -206,12 +226,20 @@ class PrismHttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._is_progress = True
-        super().on_body(body)
+        if not self._is_refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Stop waiting: the whole request is here."""
         self._stop_read_timer()
-        super().on_message_complete()
+        if not self._is_refused:
+            super().on_message_complete()
+            return
+        self._is_refused = False
+        if self.parser.should_keep_alive():
+            self._become_idle()
+        else:
+            self._close()
 
     def on_response_complete(self) -> None:
         """Go on with the next request, once the rest of this one is here."""
@@ -226,12 +254,15 @@ class PrismHttpProtocol(HttpToolsProtocol):
                 self.flow.resume_reading()
         else:
             self.flow.resume_reading()
-            self._idle_since_s = self.loop.time()
-            if self.timeout_keep_alive_task is None:
-                self._await_request(self._idle_since_s)
+            self._become_idle()
         done = self.cycle
         if done and done.response_complete and done.more_body and self._read_timer is None:
             self._read_timer = self.loop.call_later(LATE_BODY_S, self._close)
+
+    def _become_idle(self) -> None:
+        self._idle_since_s = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._await_request(self._idle_since_s)
 
     def _await_request(self, now_s: float) -> None:
         """Close the connection when it has been idle for long; one timer for all its requests."""

@@ -2,22 +2,27 @@
 
 Three things show that it is at its limit: calls that run, the time that the event loop is behind,
 and the writes that wait for the disk. The last two are sampled, so that a call asks for no more
-than three comparisons. A call that is refused has cost nothing and left nothing but a count.
+than comparisons. A call that is refused has cost nothing and left nothing but a count.
 
-The loop is behind when *each* of the last samples says so: one long step (a collection, a reload)
-is over when the next call comes, a queue that stands is not.
+While the loop is behind, only a share of the calls is let in, and the share is found by trying: it
+shrinks as long as calls keep coming and the loop stays behind, and grows again when it is not. One
+long step (a collection, a reload) is over when the next call comes and changes nothing; a standing
+queue does. Where the loop is late and few calls come, they are not what it is late by.
 """
 
 from bisect import bisect_left
-from collections import deque
 
 from prismd.kernel.errors import Overloaded
 
 PERIOD_S = 0.02
 """Time between samples."""
-LAG_S = 0.025
-"""What a loop may be behind: with it, a refusal is there within 50 ms."""
-SAMPLES = 3
+LAG_S = 0.02
+"""What the loop may be behind: with it, a refusal is there within 50 ms."""
+FEW_CALLS = 4
+"""In the time of a sample: so few are let in, whatever the loop does."""
+SHRINK = 0.85
+GROW = 0.02
+LEAST_SHARE = 0.02
 WAITING_WRITES = 2_500
 """Of what the writer takes, half: calls that run must be able to end."""
 RETRY_S = 1.0
@@ -31,22 +36,41 @@ class Load:
     def __init__(self) -> None:
         self.shed_by_reason: dict[str, int] = {"calls": 0, "event_loop": 0, "storage": 0}
         """Calls that were refused."""
+        self.share = 1.0
+        """Of the calls that come, how many are let in; below 1 the loop is, or was just, behind."""
+        self.arrived = 0
+        """Calls that have come since the last sample."""
         self.lag_s = 0.0
         """How late the loop was at the last sample."""
         self.lag_buckets = [0] * (len(BUCKETS_S) + 1)
         self.lag_sum_s = 0.0
-        self._lags: deque[float] = deque(maxlen=SAMPLES)
-        self._is_behind = False
+        self._let_in = 0.0
+        """What is left of the share: whole calls are let in."""
         self._is_storage_behind = False
 
     def sample(self, lag_s: float, waiting_writes: int) -> None:
         """Take a sample: how late the loop was, how many writes wait for the disk."""
+        if lag_s <= LAG_S:
+            self.share = min(1.0, self.share + GROW)
+        elif self.lag_s > LAG_S and self.arrived > FEW_CALLS:
+            self.share = max(LEAST_SHARE, self.share * SHRINK)
+        self.arrived = 0
         self.lag_s = lag_s
         self.lag_sum_s += lag_s
         self.lag_buckets[bisect_left(BUCKETS_S, lag_s)] += 1
-        self._lags.append(lag_s)
-        self._is_behind = len(self._lags) == SAMPLES and min(self._lags) > LAG_S
         self._is_storage_behind = waiting_writes >= WAITING_WRITES
+
+    def lets_in(self) -> bool:
+        """Say whether the call that has just come is one of the share."""
+        self.arrived += 1
+        if self.share >= 1.0 or self.arrived <= FEW_CALLS:
+            return True
+        self._let_in += self.share
+        if self._let_in >= 1.0:
+            self._let_in -= 1.0
+            return True
+        self.shed_by_reason["event_loop"] += 1
+        return False
 
     def check(self, running: int, max_running: int) -> None:
         """Refuse a call that there is no room for.
@@ -60,12 +84,15 @@ class Load:
         """
         if running >= max_running:
             raise self._shed("calls", f"{max_running} calls run (server.max_running_calls)")
-        if self._is_behind:
-            raise self._shed("event_loop", "more calls come than one process can handle")
         if self._is_storage_behind:
             raise self._shed("storage", "too many calls wait to be written to the disk")
 
     def _shed(self, reason: str, why: str) -> Overloaded:
         self.shed_by_reason[reason] += 1
-        msg = f"The gateway is overloaded: {why}. Try again in a moment."
-        return Overloaded(msg, retry_after_s=RETRY_S)
+        return overloaded(why)
+
+
+def overloaded(why: str) -> Overloaded:
+    """Return what a call is told that there is no room for."""
+    msg = f"The gateway is overloaded: {why}. Try again in a moment."
+    return Overloaded(msg, retry_after_s=RETRY_S)

@@ -14,6 +14,7 @@ from prismd.front import protocol
 from prismd.front.door import LOOPBACK_PLACES, Door
 from prismd.front.protocol import MAX_PIPELINED, PrismHttpProtocol
 from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
+from prismd.policy.load import FEW_CALLS
 
 GOOD = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 SHORT_S = 0.1
@@ -464,3 +465,87 @@ async def test_last_bytes_that_nobody_takes_are_not_kept_for_ever(serve: Serve, 
                 await asyncio.sleep(0.001)
             while door.strangers:
                 await asyncio.sleep(0.001)
+
+
+# ── more calls than can be served ────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def busy(door: Door) -> Door:
+    """A door at which so many calls have come that only the share is let in: none."""
+    for _ in range(FEW_CALLS):
+        door.load.lets_in()
+    door.load.share = 0.0
+    return door
+
+
+def call(*lines: str, path: str = "/v1/chat/completions", body: bytes = b"") -> bytes:
+    first = [f"POST {path} HTTP/1.1", "host: x", f"content-length: {len(body)}"]
+    return "\r\n".join([*first, *lines, "", ""]).encode() + body
+
+
+async def status_and_body(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    async with asyncio.timeout(5):
+        lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+        (length,) = [int(line[16:]) for line in lines if line.startswith(b"content-length: ")]
+        return int(lines[0].split()[1]), await reader.readexactly(length)
+
+
+async def test_one_call_too_many_is_refused_and_its_connection_goes_on(
+    serve: Serve, busy: Door
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(reads_body))
+    for share, status in ((0.0, 503), (0.0, 503), (1.0, 200), (0.0, 503)):
+        busy.load.share = share
+        writer.write(call(body=b"x" * 1_000))
+        found, said = await status_and_body(reader)
+        assert found == status
+        if status == 503:
+            assert json.loads(said)["error"]["code"] == "overloaded"
+    writer.close()
+    assert busy.load.shed_by_reason["event_loop"] == 3
+
+
+@pytest.mark.parametrize(
+    "request_", [GOOD, call(path="/-/keys"), call(path="/healthz")], ids=["get", "admin", "probe"]
+)
+@pytest.mark.usefixtures("busy")
+async def test_what_is_no_call_is_served_all_the_same(port: int, request_: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request_)
+    assert await status_and_body(reader) == (200, b"hi")
+    writer.close()
+
+
+async def test_a_call_behind_one_that_runs_is_served(serve: Serve, busy: Door) -> None:
+    """Answers have an order, and the first is not there yet."""
+    go_on = asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await hello(scope, receive, send)
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(waits))
+    busy.load.share = 0.5
+    assert not busy.load.lets_in()  # so that it lets the next one in
+    writer.write(call() * 2)
+    go_on.set()
+    assert [await status_and_body(reader) for _ in range(2)] == [(200, b"hi")] * 2
+    writer.close()
+
+
+@pytest.mark.usefixtures("busy")
+async def test_a_refused_body_that_does_not_come_is_not_waited_for(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "LATE_BODY_S", SHORT_S)
+    answer = await answer_to(port, call(body=b"xx")[:-1])
+    assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+@pytest.mark.usefixtures("busy")
+async def test_who_wants_the_connection_closed_has_it_closed(port: int) -> None:
+    answer = await answer_to(port, call("connection: close", body=b"xx"))
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in answer
+    assert b"x-request-id: req_" in answer

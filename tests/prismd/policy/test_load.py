@@ -5,7 +5,19 @@ import contextlib
 import pytest
 
 from prismd.kernel.errors import Overloaded
-from prismd.policy.load import LAG_S, SAMPLES, WAITING_WRITES, Load
+from prismd.policy.load import FEW_CALLS, LAG_S, LEAST_SHARE, SHRINK, WAITING_WRITES, Load
+
+
+def many_come(load: Load) -> None:
+    for _ in range(FEW_CALLS + 1):
+        load.lets_in()
+
+
+def late(load: Load, *, samples: int) -> None:
+    """Have calls come and the loop be late, sample after sample."""
+    for _ in range(samples):
+        many_come(load)
+        load.sample(LAG_S * 2, 0)
 
 
 def refused(load: Load, running: int = 0) -> str | None:
@@ -29,16 +41,46 @@ def test_as_many_calls_run_as_may() -> None:
     assert refused(load, 10) == "calls"
 
 
-@pytest.mark.parametrize("late", range(SAMPLES + 1))
-def test_one_long_step_is_no_overload_and_a_queue_is(late: int) -> None:
+def test_one_long_step_changes_nothing_and_a_queue_does() -> None:
     load = Load()
-    for _ in range(5):
-        load.sample(0.001, 0)
-    for _ in range(late):
+    for lag_s in (0.001, LAG_S * 9, 0.001, LAG_S * 9, 0.001):
+        many_come(load)
+        load.sample(lag_s, 0)
+    assert load.share == 1.0
+    late(load, samples=2)
+    assert load.share == pytest.approx(SHRINK)
+
+
+def test_a_loop_that_is_late_by_something_else_refuses_nobody() -> None:
+    load = Load()
+    for _ in range(100):
+        assert all(load.lets_in() for _ in range(FEW_CALLS))
         load.sample(LAG_S * 2, 0)
-    assert refused(load) == ("event_loop" if late == SAMPLES else None)
-    load.sample(0.001, 0)
-    assert refused(load) is None
+    assert load.share == 1.0
+
+
+def test_the_share_shrinks_while_the_loop_is_behind_and_grows_again() -> None:
+    load = Load()
+    late(load, samples=100)
+    assert load.share == LEAST_SHARE
+    for _ in range(100):
+        load.sample(0.0, 0)
+    assert load.share == 1.0
+
+
+def test_of_many_calls_the_share_is_let_in() -> None:
+    load = Load()
+    load.share = 0.3
+    many_come(load)
+    before = load.shed_by_reason["event_loop"]
+    assert sum(load.lets_in() for _ in range(1_000)) == pytest.approx(300, abs=1)
+    assert load.shed_by_reason["event_loop"] - before == pytest.approx(700, abs=1)
+
+
+def test_a_few_calls_are_let_in_whatever_the_share_is() -> None:
+    load = Load()
+    load.share = LEAST_SHARE
+    assert [load.lets_in() for _ in range(FEW_CALLS + 1)] == [*[True] * FEW_CALLS, False]
 
 
 def test_a_disk_that_is_behind_takes_no_more_calls() -> None:
