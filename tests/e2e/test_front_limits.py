@@ -240,7 +240,7 @@ def test_clients_that_take_nothing_are_cut_and_pay(
         assert b"[DONE]" not in received(client)
     assert steps.taken < clients * FLOOD_EVENTS / 4  # the vendor had to wait, too
 
-    assert memory_bytes(pid, peak=True) - before < (4 + clients) * MIB
+    assert memory_bytes(pid, peak=True) - before < (8 + clients) * MIB
 
 
 def _takes_nothing(daemon: Daemon, key: Key, stack: ExitStack) -> socket.socket:
