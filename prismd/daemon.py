@@ -8,7 +8,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from prismd.flow.settle import retry_unsettled
 from prismd.front.door import Door
 from prismd.front.listen import listen, notify
 from prismd.front.protocol import PrismHttpProtocol
+from prismd.front.server import PrismServer
 from prismd.front.stopping import Stopping
 from prismd.gateway import Gateway
 from prismd.kernel import clock, descriptors, logs
@@ -138,14 +139,6 @@ async def _gateway(
     )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handling: ours drains first."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def _serve(gateway: Gateway) -> None:
     config = gateway.snapshot.config.server
     open_limit = descriptors.raise_limit()
@@ -157,10 +150,10 @@ async def _serve(gateway: Gateway) -> None:
         slow_reader_timeout_s=config.slow_reader_timeout,
     )
     rooms = app.Rooms(gateway)
-    server = _Server(
+    server = PrismServer(
         uvicorn.Config(
             app.build(gateway, rooms),
-            http=partial(PrismHttpProtocol, door=door),  # type: ignore[arg-type]  # a class
+            http=PrismHttpProtocol,
             ws="none",
             loop="none",
             lifespan="off",
@@ -170,7 +163,8 @@ async def _serve(gateway: Gateway) -> None:
             server_header=False,
             ssl_certfile=config.tls.cert_file if config.tls else None,
             ssl_keyfile=config.tls.key_file if config.tls else None,
-        )
+        ),
+        door,
     )
     _handle_signals(
         gateway,

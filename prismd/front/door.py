@@ -67,4 +67,4 @@ class Door:
 
 
 def _is_loopback(peer: str) -> bool:
-    return peer.startswith("127.") or peer == "::1"
+    return peer == "::1" or peer.removeprefix("::ffff:").startswith("127.")

@@ -72,6 +72,8 @@ class Exchange(RequestResponseCycle):
         if self.flow.write_paused and not self.disconnected:
             return self._send_later(message)
         self._take(message)
+        if self.flow.write_paused and not self.response_complete:
+            return self.flow.drain()  # before the next part is made, not with it in memory
         return _DONE
 
     async def _send_later(self, message: Message) -> None:

@@ -8,7 +8,6 @@ What may follow a chunked body (trailers) is never part of the request that was 
 
 import asyncio
 import math
-from typing import NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -53,7 +52,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
     _is_stranger = False
     _is_refused = False
     """Whether the request at hand has been refused, and only its body is still to come."""
-    _is_pipeline_full = False
+    _is_deaf = False
     """Set for good: what comes after is not looked at, and the connection ends."""
 
     def __init__(
@@ -107,11 +106,11 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse a head, a chunk's extension or trailers that grow and grow."""
-        if self._is_pipeline_full:
+        if self._is_deaf:
             return
         self._is_progress = False
         self._feed(data)
-        if self.transport.is_closing() or self._is_pipeline_full:
+        if self.transport.is_closing() or self._is_deaf:
             return
         self._idle_bytes = 0 if self._is_progress else self._idle_bytes + len(data)
         if self._idle_bytes > MAX_HEAD_BYTES:
@@ -127,8 +126,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             pass  # served as if it had not been asked for
         except httptools.HttpParserError:
-            if not self._is_pipeline_full:
-                self.send_400_response("")
+            self.send_400_response("")
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -166,7 +164,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
             self.transport.write(refusals.too_many_calls())
             return
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._fill_pipeline()
+            msg = "Too many requests were sent ahead of their answers."
+            raise InvalidRequest(msg)  # to the parser: nobody is told
         self._complete_scope()
         cycle = self.cycle = self._exchange()
         if before is None or before.response_complete:
@@ -187,13 +186,6 @@ class PrismHttpProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"POST"
             and not self._door.load.lets_in()
         )
-
-    def _fill_pipeline(self) -> NoReturn:
-        """Stop the parser for good: the requests that wait are answered, the next one is not."""
-        self._is_pipeline_full = True
-        self.pipeline[0][0].keep_alive = False  # the one that came last
-        msg = "too many requests were sent without waiting for an answer"
-        raise InvalidRequest(msg)  # to the parser, not to the client
 
     def _complete_scope(self) -> None:
         scope, url = self.scope, httptools.parse_url(self.url)
@@ -310,13 +302,17 @@ class PrismHttpProtocol(HttpToolsProtocol):
             )
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's signature
-        """Answer in the error shape, and close; where an answer has begun, only close."""
+        """Answer in the error shape, and close; requests that came before are answered first."""
         cycle = self.cycle
-        if cycle and cycle.response_started and not cycle.response_complete:
-            self._close()
+        is_running = cycle is not None and not cycle.response_complete
+        if cycle and is_running and (self.pipeline or not cycle.more_body):
+            self._is_deaf = True
+            self._stop_read_timer()
+            cycle.keep_alive = False
             return
-        error = self._refusal or refusals.no_http()
-        self.transport.write(refusals.answer(error))
+        if not (cycle and (cycle.response_started if is_running else cycle.more_body)):
+            error = self._refusal or refusals.no_http()
+            self.transport.write(refusals.answer(error))
         self._close()
 
     def _stop_read_timer(self) -> None:

@@ -15,7 +15,7 @@ from prismd.kernel.outbound_error import OutboundBroken, OutboundError, Outbound
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The largest body that ``Answer.read`` gathers."""
 
-_MAX_UNREAD_BYTES = 256 * 1024
+_MAX_UNREAD_BYTES = 64 * 1024
 """More than this that nobody has taken yet pauses the reading."""
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from prismd.front.door import LOOPBACK_PLACES
 from prismd.front.protocol import MAX_PIPELINED
+from prismd.kernel import descriptors
 from tests.bad_input import CHAT, JSON, assert_refused, bearer
 from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon, wait_for
 from tests.process_facts import cpu_s, memory_bytes, reset_peak
@@ -240,7 +241,7 @@ def test_clients_that_take_nothing_are_cut_and_pay(
         assert b"[DONE]" not in received(client)
     assert steps.taken < clients * FLOOD_EVENTS / 4  # the vendor had to wait, too
 
-    assert memory_bytes(pid, peak=True) - before < (4 + clients) * MIB
+    assert memory_bytes(pid, peak=True) - before < (8 + clients) * MIB
 
 
 def _takes_nothing(daemon: Daemon, key: Key, stack: ExitStack) -> socket.socket:
@@ -319,3 +320,49 @@ def _descriptors(daemon: Daemon) -> dict[str, str]:
     (found,) = [check for check in checks if check["id"] == "descriptors"]
     assert f" of {OPEN_LIMIT} " in found["message"]
     return dict(found)
+
+
+# ── half requests ────────────────────────────────────────────────────────────────────────────────
+
+HALF_REQUESTS = 2_000
+GONE_S = 16.0
+CALLS = 400
+
+
+def test_half_requests_hold_nobody_up(tmp_path: Path, *, deep: bool) -> None:
+    if not deep:
+        pytest.skip("--deep: the deadline of a head is 15 s")
+    descriptors.raise_limit()
+    daemon = start_daemon(tmp_path, FAKE)
+    try:
+        key = daemon.create_key()
+        with ExitStack() as stack:
+            known = connect(daemon, stack)
+            ask(known, key)
+            before_s = _p99_s(known, key)
+            started_s = time.monotonic()
+            halves = [connect(daemon, stack) for _ in range(HALF_REQUESTS)]
+            for half in halves:
+                with contextlib.suppress(OSError):  # those beyond the limit are refused
+                    half.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nx: ")
+            assert _p99_s(known, key) < 2 * before_s + 0.005  # the scheduler's share
+            assert daemon.admin.get("/-/config").status_code == 200
+            for half in halves:
+                half.settimeout(GONE_S)
+            answers = [received(half) for half in halves]
+            assert time.monotonic() - started_s < GONE_S
+        refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503 ")]
+        assert HALF_REQUESTS - 1_000 - LOOPBACK_PLACES <= len(refused) < HALF_REQUESTS / 2
+        assert let_in(daemon)
+    finally:
+        assert stop_daemon(daemon) == 0, daemon.log
+
+
+def _p99_s(connection: socket.socket, key: Key) -> float:
+    """Make calls one after another; return how long all but the slowest of a hundred took."""
+    took_s = []
+    for _ in range(CALLS):
+        began_s = time.monotonic()
+        assert ask(connection, key).status == 200
+        took_s.append(time.monotonic() - began_s)
+    return sorted(took_s)[-CALLS // 100 - 1]

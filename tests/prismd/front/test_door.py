@@ -18,7 +18,7 @@ def test_beyond_the_limit_only_this_machine_comes_in(caplog: pytest.LogCaptureFi
         assert refused.value.retry_after_s
     assert len(caplog.records) == 1  # not one line per refusal
     for number in range(LOOPBACK_PLACES):
-        door.let_in("::1" if number % 2 else "127.0.0.2")
+        door.let_in(("::1", "127.0.0.2", "::ffff:127.0.0.1")[number % 3])
     with pytest.raises(Overloaded):
         door.let_in("127.0.0.1")
     assert door.strangers == 2 + LOOPBACK_PLACES

@@ -427,6 +427,43 @@ async def test_no_more_requests_are_looked_at_than_may_wait(serve: Serve) -> Non
     assert not any(b"connection: close" in one for one in kept)
 
 
+@pytest.mark.parametrize(
+    "bad", [b"nonsense\r\n\r\n", line_of(9_000), head("h: " + "v" * MAX_HEAD_BYTES)]
+)
+async def test_what_is_no_request_is_not_answered_in_the_place_of_one(
+    serve: Serve, bad: bytes
+) -> None:
+    """The answers to those before it come first, and are theirs."""
+    goes_on = asyncio.Event()
+
+    async def waits(scope: Scope, receive: Receive, send: Send) -> None:
+        await goes_on.wait()
+        await hello(scope, receive, send)
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(waits))
+    writer.write(GOOD * 3 + bad)
+    asyncio.get_running_loop().call_later(SHORT_S, goes_on.set)
+    async with asyncio.timeout(5):
+        answers = b""
+        try:
+            while piece := await reader.read(65_536):
+                answers += piece
+        except ConnectionError:
+            pass  # not all that was sent was read
+    writer.close()
+    assert answers.count(b"HTTP/1.1 ") == answers.count(b"HTTP/1.1 200 ") == 3
+
+
+async def test_a_late_body_that_is_wrong_gets_no_second_answer(serve: Serve) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", await serve(hello))
+    writer.write(CHUNKED)
+    assert (await reader.readuntil(b"hi")).startswith(b"HTTP/1.1 200 ")
+    writer.write(b"no length\r\n")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_strangers_who_send_nothing_lose_their_places(
     serve: Serve, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
