@@ -23,6 +23,8 @@ from tests.scripted_vendor import FOR_EVER_S, Step, plain
 
 SPLITS, DEEP_SPLITS = 15, 1_000
 HUNG, DEEP_HUNG = 50, 500
+DEEP_S = 300
+"""How long the deep splits may take, also beside other work: 6 s alone."""
 CALLS = 20
 MARGIN_S = 1.0
 AT_ONCE_S = 0.5
@@ -69,6 +71,7 @@ def any_split(seed: int) -> Fault:
     return say
 
 
+@pytest.mark.timeout(DEEP_S)
 @pytest.mark.parametrize("is_stream", [False, True], ids=["plain", "stream"])
 def test_any_split_gives_the_same_bytes(free: Gateway, *, deep: bool, is_stream: bool) -> None:
     key = free.key(FREE)
