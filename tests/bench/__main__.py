@@ -12,7 +12,10 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench import process, report
-from tests.bench.rig import PEERS, rig
+from tests.bench.modes.mode import Ask, Mode, shown
+from tests.bench.modes.sockets import raise_limit
+from tests.bench.modes.table import MODES
+from tests.bench.rig import PEERS, gateway_alone, rig
 from tests.bench.scenarios import SCENARIOS, Values
 
 SHORT_ROUNDS = 3
@@ -27,6 +30,8 @@ def main(arguments: list[str]) -> int:
     if args.readme:
         print(report.markdown(json.loads(Path(args.readme).read_text())), end="")
         return 0
+    if args.mode:
+        return _run_mode(MODES[args.mode], args)
     names = SHORT if args.short else tuple(args.only or [one.name for one in SCENARIOS])
     rounds = SHORT_ROUNDS if args.short else args.rounds
     measured = _measure(names, rounds, args.peers)
@@ -51,6 +56,25 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _run_mode(mode: Mode, args: argparse.Namespace) -> int:
+    size = mode.size if args.size is None else args.size
+    seconds = mode.seconds if args.seconds is None else args.seconds
+    raise_limit()
+    options = {"provider": mode.provider, "settings": mode.settings}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        gateway_alone(Path(folder), **options, under=mode.under) as rig,
+    ):
+        tables = mode.run(rig, Ask(size, seconds))
+    console.print(report.machine())
+    for title, rows in tables.items():
+        console.print(shown(title, rows))
+    if args.json:
+        run = {"mode": mode.name, "size": size, "seconds": seconds, "tables": tables}
+        print(json.dumps({"version": report.VERSION, "machine": report.machine(), **run}, indent=1))
+    return 0
+
+
 def _measure(names: tuple[str, ...], rounds: int, peers: list[str]) -> list[Values]:
     chosen = [one for one in SCENARIOS if one.name in names]
     measured: list[Values] = []
@@ -65,15 +89,30 @@ def _measure(names: tuple[str, ...], rounds: int, peers: list[str]) -> list[Valu
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (3)")
     parser.add_argument("--only", nargs="+", choices=[one.name for one in SCENARIOS])
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=[], help="also measure")
+    modes = parser.add_argument_group("modes", _modes())
+    modes.add_argument("--mode", choices=MODES, help="measure this instead, once")
+    modes.add_argument("--size", "--calls", type=int, help="how much of it")
+    modes.add_argument("--seconds", type=float, help="how long, or of each interval")
     parser.add_argument("--short", action="store_true", help="CPU only, under a minute, for CI")
     parser.add_argument("--json", action="store_true", help="write the run to stdout")
     parser.add_argument("--compare", metavar="FILE", help="an earlier run's --json")
     parser.add_argument("--readme", metavar="FILE", help="print a --json run as Markdown")
     return parser.parse_args(arguments)
+
+
+def _modes() -> str:
+    return "\n".join(
+        f"{mode.name:14} {mode.what} ({mode.size:,} {mode.sizes}, {mode.seconds:g} s)"
+        for mode in MODES.values()
+    )
 
 
 if __name__ == "__main__":

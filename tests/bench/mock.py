@@ -98,6 +98,8 @@ class Mock:
             self._next_paced(connection, 0, time.monotonic_ns())
         elif traffic.HELD in body:
             self._send(connection, traffic.STREAM_HEAD + traffic.BURST[0])
+        elif traffic.FLOOD in body:
+            self._send(connection, traffic.STREAM_HEAD + traffic.flood())
         else:
             self._send(connection, traffic.STREAM_HEAD)
             for event in traffic.BURST:  # a write each, as a vendor does it

@@ -115,6 +115,16 @@ def resident_mb(pid: int) -> float:
     return pages * _PAGE_BYTES / 1e6
 
 
+def open_files(pid: int) -> int:
+    """Return how many files and connections a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def threads(pid: int) -> int:
+    """Return how many threads a process has."""
+    return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+
+
 def run_s(command: Sequence[str], env: dict[str, str]) -> float:
     """Return how long a command takes from start to end, in seconds; it has to succeed."""
     began = time.perf_counter()

@@ -1,7 +1,8 @@
 """The set-up: one mock upstream, and the targets in front of it: the gateway and its peers.
 
 The gateway has everything on: a managed key with credits, a rate limit and a hard budget, so that
-each call is held, settled and written to the ledger before its last byte.
+each call is held, settled and written to the ledger before its last byte. The model has a price of
+its own: a provider on loopback is free otherwise, and a free call has no row in the ledger.
 """
 
 import shutil
@@ -22,8 +23,12 @@ GATEWAY, YARDSTICK, NGINX, DIRECT = "prismd", "proxy", "nginx", "direct"
 PEERS = (NGINX,)
 
 _CONFIG = """
+{settings}
 providers:
-  mock: {{type: openai, base_url: "http://127.0.0.1:{port}/v1", models: [{model}]}}
+  mock: {{type: openai, base_url: "http://127.0.0.1:{port}/v1", models: [{model}]{provider}}}
+cost_tracking:
+  custom_pricing:
+    {model}: {{input_per_mtok: 0.15, output_per_mtok: 0.60}}
 """
 
 _NGINX = """
@@ -104,11 +109,45 @@ def rig(folder: Path, peers: Sequence[str]) -> Iterator[Rig]:
         yield Rig(folder, daemon, key, targets, direct)
 
 
-def start_gateway(folder: Path, mock_port: int) -> Daemon:
-    """Start a gateway whose only provider is the mock, on the core of what is measured."""
-    config = _CONFIG.format(port=mock_port, model=traffic.MODEL)
+@contextmanager
+def gateway_alone(
+    folder: Path, *, provider: str = "", settings: str = "", under: Sequence[str] = ()
+) -> Iterator[Rig]:
+    """Start the mock and the gateway only, warmed up."""
+    mock = process.python("tests.bench.mock")
+    try:
+        direct = Target(DIRECT, _told_port(mock), mock.pid)
+        daemon = start_gateway(
+            folder, direct.port, provider=provider, settings=settings, under=under
+        )
+        try:
+            key = managed_key(daemon)
+            target = Target(GATEWAY, daemon.address[1], daemon.process.pid, key.headers)
+            target.load(Load(0, 8, 0.5))
+            yield Rig(folder, daemon, key, [target], direct)
+        finally:
+            stop_daemon(daemon)
+    finally:
+        process.end(mock)
+
+
+def start_gateway(
+    folder: Path,
+    mock_port: int,
+    *,
+    provider: str = "",
+    settings: str = "",
+    under: Sequence[str] = (),
+) -> Daemon:
+    """Start a gateway whose only provider is the mock, on the core of what is measured.
+
+    ``provider`` and ``settings`` are added to the configuration; ``under`` runs the daemon.
+    """
+    config = _CONFIG.format(
+        port=mock_port, model=traffic.MODEL, provider=provider, settings=settings
+    )
     with process.on_core(process.TARGET_CORE):
-        return start_daemon(folder, config)
+        return start_daemon(folder, config, under=under)
 
 
 def managed_key(daemon: Daemon) -> Key:

@@ -13,8 +13,10 @@ PACE_NS = 5_000_000
 """Between two events of a paced stream."""
 PACED = b"paced"
 HELD = b"held open"
+FLOOD = b"without end"
 FAILS = b"please fail"
-"""In a request's text: pace the stream, keep it open after its first event, answer 500."""
+"""In a request's text: pace the stream, keep it open after its first event, send a very long one,
+answer 500."""
 END = b"0\r\n\r\n"
 """Of a chunked body."""
 
@@ -97,6 +99,12 @@ STREAM_TAIL = (
 )
 BURST = (*(_TIMED_CHUNK,) * DELTAS, *STREAM_TAIL)
 """The events of a stream that is not paced."""
+_FLOOD_BYTES = 8 << 20
+
+
+def flood() -> bytes:
+    """Write the events of a stream that no buffers can take in."""
+    return _TIMED_CHUNK * (_FLOOD_BYTES // len(_TIMED_CHUNK)) + b"".join(STREAM_TAIL)
 
 
 def http_request(body: bytes, headers: dict[str, str]) -> bytes:

@@ -1,0 +1,1 @@
+"""What the benchmark measures once, under a load that is not fair: ``--mode NAME``."""

@@ -1,0 +1,16 @@
+"""All modes, by name."""
+
+from tests.bench.modes import (
+    fd_exhaustion,
+    idle_streams,
+    slow_readers,
+    slowloris,
+    soak,
+    upload,
+)
+from tests.bench.modes.mode import Mode
+
+MODES: dict[str, Mode] = {
+    module.MODE.name: module.MODE
+    for module in (slowloris, slow_readers, upload, idle_streams, soak, fd_exhaustion)
+}
