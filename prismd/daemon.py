@@ -238,7 +238,9 @@ async def _watch_load(gateway: Gateway) -> None:
         due_s = clock.monotonic_s() + PERIOD_S
         await asyncio.sleep(PERIOD_S)
         gateway.load.sample(
-            max(0.0, clock.monotonic_s() - due_s), gateway.stores.state.waiting_writes
+            max(0.0, clock.monotonic_s() - due_s),
+            waiting_writes=gateway.stores.state.waiting_writes,
+            patience_s=gateway.snapshot.config.server.overload_after,
         )
 
 

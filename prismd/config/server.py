@@ -87,6 +87,9 @@ class ServerConfig(Section):
     max_running_calls: Annotated[Whole, Field(ge=1)] = 10_000
     """Inference calls that may run at once, of all keys; further ones get 503 at once."""
 
+    overload_after: Duration = 1.0
+    """How long more calls must come than can be handled before some of them get 503 at once."""
+
     max_unauthenticated_connections: Annotated[Whole, Field(ge=1)] = 1_000
     """Connections that may be open on which no request has shown a valid key yet; further ones get
     503. At most half of the open files that the system allows; 16 more are for loopback."""

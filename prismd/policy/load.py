@@ -4,10 +4,11 @@ Three things show that it is at its limit: calls that run, the time that the eve
 and the writes that wait for the disk. The last two are sampled, so that a call asks for no more
 than comparisons. A call that is refused has cost nothing and left nothing but a count.
 
-While the loop is behind, only a share of the calls is let in, and the share is found by trying: it
-shrinks as long as calls keep coming and the loop stays behind, and grows again when it is not. One
-long step (a collection, a reload) is over when the next call comes and changes nothing; a standing
-queue does. Where the loop is late and few calls come, they are not what it is late by.
+When the loop has been behind for a while (``server.overload_after``), only a share of the calls is
+let in, and the share is found by trying: it shrinks as long as calls keep coming and the loop stays
+behind, and grows again when it is not. A long step (a collection, a reload) or a burst is over
+soon and changes nothing; a standing queue does. Where the loop is late and few calls come, they are
+not what it is late by.
 """
 
 from bisect import bisect_left
@@ -16,8 +17,8 @@ from prismd.kernel.errors import Overloaded
 
 PERIOD_S = 0.02
 """Time between samples."""
-LAG_S = 0.02
-"""What the loop may be behind: with it, a refusal is there within 50 ms."""
+LAG_S = 0.04
+"""What the loop may be behind: with it, a refusal is there in about 50 ms."""
 FEW_CALLS = 4
 """In the time of a sample: so few are let in, whatever the loop does."""
 SHRINK = 0.85
@@ -44,16 +45,27 @@ class Load:
         """How late the loop was at the last sample."""
         self.lag_buckets = [0] * (len(BUCKETS_S) + 1)
         self.lag_sum_s = 0.0
+        self._behind_s = 0.0
+        """How long the loop has been behind without a pause."""
         self._let_in = 0.0
         """What is left of the share: whole calls are let in."""
         self._is_storage_behind = False
 
-    def sample(self, lag_s: float, waiting_writes: int) -> None:
-        """Take a sample: how late the loop was, how many writes wait for the disk."""
+    def sample(self, lag_s: float, *, waiting_writes: int, patience_s: float) -> None:
+        """Take a sample.
+
+        Args:
+            lag_s: How late the loop was.
+            waiting_writes: How many writes wait for the disk.
+            patience_s: How long the loop must be behind before calls are refused.
+        """
         if lag_s <= LAG_S:
+            self._behind_s = 0.0
             self.share = min(1.0, self.share + GROW)
-        elif self.lag_s > LAG_S and self.arrived > FEW_CALLS:
-            self.share = max(LEAST_SHARE, self.share * SHRINK)
+        elif self.arrived > FEW_CALLS:
+            self._behind_s += PERIOD_S + lag_s
+            if self.share < 1.0 or self._behind_s >= patience_s:
+                self.share = max(LEAST_SHARE, self.share * SHRINK)
         self.arrived = 0
         self.lag_s = lag_s
         self.lag_sum_s += lag_s

@@ -22,6 +22,9 @@ PLENTY_USD = 1_000_000
 GATEWAY, YARDSTICK, NGINX, DIRECT = "prismd", "proxy", "nginx", "direct"
 PEERS = (NGINX,)
 
+_SETTINGS = "server: {overload_after: 1h}"
+"""Where load is measured, all of it is served."""
+
 _CONFIG = """
 {settings}
 providers:
@@ -111,7 +114,7 @@ def rig(folder: Path, peers: Sequence[str]) -> Iterator[Rig]:
 
 @contextmanager
 def gateway_alone(
-    folder: Path, *, provider: str = "", settings: str = "", under: Sequence[str] = ()
+    folder: Path, *, provider: str = "", settings: str = _SETTINGS, under: Sequence[str] = ()
 ) -> Iterator[Rig]:
     """Start the mock and the gateway only, warmed up."""
     mock = process.python("tests.bench.mock")
@@ -136,7 +139,7 @@ def start_gateway(
     mock_port: int,
     *,
     provider: str = "",
-    settings: str = "",
+    settings: str = _SETTINGS,
     under: Sequence[str] = (),
 ) -> Daemon:
     """Start a gateway whose only provider is the mock, on the core of what is measured.

@@ -38,6 +38,7 @@ EARLY_EVERY = 4
 RECOVERY_S = 5.0
 
 CONFIG = """
+server: {{overload_after: 1h}}
 providers:
   mock: {{type: fake, base_url: "{url}", models: [echo, lorem, reason]}}
   other: {{type: openai, base_url: "{url}", models: [echo, lorem, reason]}}

@@ -19,7 +19,9 @@ CALLERS = 200
 TOKENS = 10
 """Of each answer; also its price in dollars."""
 
+# All calls come at once: what is looked at is who is paid for, not how many fit in.
 CONFIG = """
+server: {overload_after: 1h, max_unauthenticated_connections: 4000}
 providers:
   fake: {type: fake}
 cost_tracking:

@@ -21,7 +21,7 @@ QUIET_S = 2.0
 OPENING = 64
 """Streams that are opened at once."""
 PROVIDER = ", max_concurrent: 10000"
-SETTINGS = "server: {stream_idle_timeout: 1h}"
+SETTINGS = "server: {stream_idle_timeout: 1h, overload_after: 1h}"
 FIRST_EVENT_S = 10.0
 LET_GO_S = 120.0
 

@@ -43,7 +43,7 @@ class Mode:
     run: Callable[[Rig, Ask], Tables]
     provider: str = ""
     """Further fields of the provider in the gateway's configuration, and further sections of it."""
-    settings: str = ""
+    settings: str = "server: {overload_after: 1h}"
     under: Sequence[str] = ()
     """A command that runs the gateway."""
 

@@ -5,7 +5,11 @@ import contextlib
 import pytest
 
 from prismd.kernel.errors import Overloaded
-from prismd.policy.load import FEW_CALLS, LAG_S, LEAST_SHARE, SHRINK, WAITING_WRITES, Load
+from prismd.policy.load import FEW_CALLS, LAG_S, LEAST_SHARE, PERIOD_S, SHRINK, WAITING_WRITES, Load
+
+PATIENCE_S = 1.0
+IN_PATIENCE = int(PATIENCE_S / (PERIOD_S + LAG_S * 2))
+"""Late samples that fit into it."""
 
 
 def many_come(load: Load) -> None:
@@ -13,11 +17,15 @@ def many_come(load: Load) -> None:
         load.lets_in()
 
 
+def sample(load: Load, lag_s: float, waiting_writes: int = 0) -> None:
+    load.sample(lag_s, waiting_writes=waiting_writes, patience_s=PATIENCE_S)
+
+
 def late(load: Load, *, samples: int) -> None:
     """Have calls come and the loop be late, sample after sample."""
     for _ in range(samples):
         many_come(load)
-        load.sample(LAG_S * 2, 0)
+        sample(load, LAG_S * 2)
 
 
 def refused(load: Load, running: int = 0) -> str | None:
@@ -41,30 +49,32 @@ def test_as_many_calls_run_as_may() -> None:
     assert refused(load, 10) == "calls"
 
 
-def test_one_long_step_changes_nothing_and_a_queue_does() -> None:
+def test_a_burst_changes_nothing_and_a_standing_queue_does() -> None:
     load = Load()
-    for lag_s in (0.001, LAG_S * 9, 0.001, LAG_S * 9, 0.001):
-        many_come(load)
-        load.sample(lag_s, 0)
-    assert load.share == 1.0
-    late(load, samples=2)
+    for _ in range(5):
+        late(load, samples=IN_PATIENCE)
+        assert load.share == 1.0
+        sample(load, 0.001)
+    late(load, samples=IN_PATIENCE + 1)
     assert load.share == pytest.approx(SHRINK)
+    late(load, samples=1)
+    assert load.share == pytest.approx(SHRINK**2)
 
 
 def test_a_loop_that_is_late_by_something_else_refuses_nobody() -> None:
     load = Load()
     for _ in range(100):
         assert all(load.lets_in() for _ in range(FEW_CALLS))
-        load.sample(LAG_S * 2, 0)
+        sample(load, LAG_S * 2)
     assert load.share == 1.0
 
 
 def test_the_share_shrinks_while_the_loop_is_behind_and_grows_again() -> None:
     load = Load()
-    late(load, samples=100)
+    late(load, samples=IN_PATIENCE + 100)
     assert load.share == LEAST_SHARE
     for _ in range(100):
-        load.sample(0.0, 0)
+        sample(load, 0.0)
     assert load.share == 1.0
 
 
@@ -85,16 +95,16 @@ def test_a_few_calls_are_let_in_whatever_the_share_is() -> None:
 
 def test_a_disk_that_is_behind_takes_no_more_calls() -> None:
     load = Load()
-    load.sample(0.0, WAITING_WRITES - 1)
+    sample(load, 0.0, WAITING_WRITES - 1)
     assert refused(load) is None
-    load.sample(0.0, WAITING_WRITES)
+    sample(load, 0.0, WAITING_WRITES)
     assert refused(load) == "storage"
 
 
 def test_samples_are_counted_in_a_histogram() -> None:
     load = Load()
     for lag_s in (0.0005, 0.001, 0.03, 5.0):
-        load.sample(lag_s, 0)
+        sample(load, lag_s)
     assert (load.lag_buckets[0], load.lag_buckets[5], load.lag_buckets[-1]) == (2, 1, 1)
     assert load.lag_s == 5.0
     assert load.lag_sum_s == pytest.approx(5.0315)
