@@ -114,5 +114,5 @@ def test_a_gateway_without_files_serves_who_is_connected_and_recovers(
     mode = MODES["fd-exhaustion"]
     with gateway_alone(tmp_path, under=mode.under) as limited:
         row = only(measured(limited, "fd-exhaustion", 400, 1), "no files left")
-    assert row["files open"] == row["may open"]
+    assert row["connections"] > row["may open"]
     assert re.fullmatch(r"200: \d+", row["a kept connection's calls"])

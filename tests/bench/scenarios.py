@@ -22,6 +22,7 @@ SECONDS = 3.0
 FIXED_RATE = 500.0
 PACED_CONNECTIONS = 4
 BURST_CONNECTIONS = 16
+MEMORY_CALLS = 100_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Scenario:
     name: str
     what: str
     run: Callable[[Rig], Values]
+    is_last: bool = False
+    """Whether it is run in the last round only, because it takes long."""
 
 
 def cpu_of(target: Target, load: Load) -> tuple[float, Result]:
@@ -115,11 +118,38 @@ def start(rig: Rig) -> Values:
     return {"start_s": {GATEWAY: took_s}, "idle_mb": {GATEWAY: resident_mb}}
 
 
-def cli(_: Rig) -> Values:
-    took_s = process.run_s(
-        [sys.executable, "-m", "prismctl", "--version"], {"PYTHONPATH": str(ROOT)}
-    )
-    return {"cli_version_ms": {GATEWAY: took_s * 1000}}
+def ledger(_: Rig) -> Values:
+    """Measure the store alone, on the gateway's core."""
+    told = process.python("tests.bench.ledger", core=process.TARGET_CORE).communicate()[0]
+    return {"ledger_rows_per_s": {GATEWAY: float(told)}}
+
+
+def memory(rig: Rig) -> Values:
+    """Top this gateway's calls up to a number, then look at its memory."""
+    target, missing = rig.targets[0], MEMORY_CALLS - calls_of(rig)
+    while missing > 0:
+        missing -= target.load(Load(0, 64, SECONDS)).answers
+    return {"after_mb": {GATEWAY: process.resident_mb(target.pid)}}
+
+
+def calls_of(rig: Rig) -> int:
+    """Return how many calls this gateway has served."""
+    answer = rig.daemon.admin.get("/-/usage", params={"key": rig.key.id, "group_by": "provider"})
+    answer.raise_for_status()
+    return sum(row["requests"] for row in answer.json()["data"])
+
+
+def cli(rig: Rig) -> Values:
+    env = {
+        "PYTHONPATH": str(ROOT),
+        "PRISMCTL_URL": rig.daemon.url,
+        "PRISMCTL_TOKEN": rig.daemon.admin_token,
+        "PRISMCTL_CONFIG_DIR": str(rig.folder),
+    }
+    program = [sys.executable, "-m", "prismctl"]
+    version_s = process.run_s([*program, "--version"], env)
+    list_s = process.run_s([*program, "keys", "list"], env)
+    return {"cli_version_ms": {GATEWAY: version_s * 1000}, "cli_list_ms": {GATEWAY: list_s * 1000}}
 
 
 SCENARIOS = (
@@ -131,4 +161,6 @@ SCENARIOS = (
     Scenario("paced", "streams paced at 5 ms: what is added", paced),
     Scenario("start", "start and memory", start),
     Scenario("cli", "prismctl", cli),
+    Scenario("ledger", "the ledger alone", ledger),
+    Scenario("memory", f"memory after {MEMORY_CALLS:,} calls", memory, is_last=True),
 )
