@@ -18,12 +18,14 @@ from tests.bench.modes.table import MODES
 from tests.bench.rig import Rig, gateway_alone
 
 BRIEFLY_S = 0.3
+SLOW_READER_MS = 700
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     folder = tmp_path_factory.mktemp("bench")
-    with gateway_alone(folder, provider=PROVIDER, settings=SETTINGS) as running:
+    settings = SETTINGS.replace("{", f"{{slow_reader_timeout: {SLOW_READER_MS}ms, ")
+    with gateway_alone(folder, provider=PROVIDER, settings=settings) as running:
         yield running
 
 
@@ -87,9 +89,10 @@ def test_idle_streams_are_opened_and_let_go(rig: Rig) -> None:
     assert "limit" not in tables
 
 
-def test_streams_without_a_reader_are_billed_when_they_end(rig: Rig) -> None:
-    row = only(measured(rig, "slow-readers", 2), "slow readers")
-    assert row["billed"] == 2
+def test_streams_without_a_reader_are_cut_and_billed(rig: Rig) -> None:
+    tables = measured(rig, "slow-readers", 2, 3 * SLOW_READER_MS / 1000)
+    row = only(tables, "slow readers")
+    assert row["cut meanwhile"] == row["billed"] == 2
     assert row["usd held"] == 0
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 T = TypeVar("T")
 
-RING_EVENTS = 10_000
+RING_EVENTS = 4_000
 VIEWER_EVENTS = 1_000
 
 

@@ -37,28 +37,28 @@ class RateState(msgspec.Struct, frozen=True):
         }
 
 
-class TokenSlot:
-    """The tokens of one call in its key's window: first as many as it can use, then as it has."""
+class TokenSlot(msgspec.Struct, gc=False, eq=False):
+    """The tokens of one call in its key's window: first as many as it can use, then as it has.
 
-    __slots__ = ("_lane", "at_s", "tokens")
+    There is one per call of the last minute, so it is small.
+    """
 
-    def __init__(self, lane: "_Lane", tokens: int, at_s: float) -> None:
-        self._lane: _Lane | None = lane
-        self.tokens = tokens
-        self.at_s = at_s
-        lane.tokens += tokens
+    tokens: int
+    at_s: float
+    lane: "_Lane | None"
+    """Whose sum it is in; None when it has left the window."""
 
     def correct(self, used: int) -> None:
         """Replace what was reserved by what was used, if it is still in the window."""
-        if self._lane is not None:
-            self._lane.tokens += used - self.tokens
+        if self.lane is not None:
+            self.lane.tokens += used - self.tokens
         self.tokens = used
 
     def leave(self) -> None:
         """Leave the window: a call counts in the minute after it was admitted."""
-        if self._lane is not None:
-            self._lane.tokens -= self.tokens
-            self._lane = None
+        if self.lane is not None:
+            self.lane.tokens -= self.tokens
+            self.lane = None
 
 
 class _Lane:
@@ -135,7 +135,8 @@ class RateLimiter:
         lane.forget_slots(now_s - WINDOW_S)
         if lane.tokens + tokens > limit:
             raise _too_many_tokens(lane, limit, tokens, now_s)
-        slot = TokenSlot(lane, tokens, now_s)
+        slot = TokenSlot(tokens, now_s, lane)
+        lane.tokens += tokens
         lane.slots.append(slot)
         return slot
 
