@@ -152,7 +152,7 @@ def _connect(path: Path, durability: Durability) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA mmap_size=0")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-8192")
+        connection.execute("PRAGMA cache_size=-4096")
         connection.execute("PRAGMA trusted_schema=OFF")
     except BaseException:
         connection.close()

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from tests.bench import process, traffic
 from tests.bench.generator import Load, Result
-from tests.bench.rig import DIRECT, GATEWAY, Rig, Target, managed_key, start_gateway
+from tests.bench.rig import (
+    DIRECT,
+    GATEWAY,
+    Rig,
+    Target,
+    gateway_alone,
+    managed_key,
+    start_gateway,
+)
 from tests.daemon_process import ROOT, stop_daemon
 
 Values = dict[str, dict[str, float]]
@@ -128,12 +136,13 @@ def ledger(_: Rig) -> Values:
     return {"ledger_rows_per_s": {GATEWAY: float(told)}}
 
 
-def memory(rig: Rig) -> Values:
-    """Top this gateway's calls up to a number, then look at its memory."""
-    target, missing = rig.targets[0], MEMORY_CALLS - calls_of(rig)
-    while missing > 0:
-        missing -= target.load(Load(0, 64, SECONDS)).answers
-    return {"after_mb": {GATEWAY: process.resident_mb(target.pid)}}
+def memory(_: Rig) -> Values:
+    """Make so many calls to a new gateway, then look at its memory."""
+    with tempfile.TemporaryDirectory() as folder, gateway_alone(Path(folder)) as alone:
+        missing = MEMORY_CALLS - calls_of(alone)
+        while missing > 0:
+            missing -= alone.gateway.load(Load(0, 64, SECONDS)).answers
+        return {"after_mb": {GATEWAY: process.resident_mb(alone.gateway.pid)}}
 
 
 def calls_of(rig: Rig) -> int:
