@@ -41,8 +41,6 @@ class Load:
         """Of the calls that come, how many are let in; below 1 the loop is, or was just, behind."""
         self.arrived = 0
         """Calls that have come since the last sample."""
-        self.lag_s = 0.0
-        """How late the loop was at the last sample."""
         self.lag_buckets = [0] * (len(BUCKETS_S) + 1)
         self.lag_sum_s = 0.0
         self._behind_s = 0.0
@@ -67,7 +65,6 @@ class Load:
             if self.share < 1.0 or self._behind_s >= patience_s:
                 self.share = max(LEAST_SHARE, self.share * SHRINK)
         self.arrived = 0
-        self.lag_s = lag_s
         self.lag_sum_s += lag_s
         self.lag_buckets[bisect_left(BUCKETS_S, lag_s)] += 1
         self._is_storage_behind = waiting_writes >= WAITING_WRITES
