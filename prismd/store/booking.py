@@ -13,15 +13,12 @@ from collections.abc import Callable, Sequence
 
 from prismd.store import ledger, usage
 from prismd.store.budgets import WindowMove, move_windows
-from prismd.store.db import Entry, Tx
+from prismd.store.db import Tx
 from prismd.store.ledger import AccountMove, LedgerMismatch
+from prismd.store.work import Entry, Unit
 from prismd.wire.budget import WindowRef
 from prismd.wire.ledger import Hold
 from prismd.wire.usage import CallRecord, OpenCall
-
-HOLD_LINGER_S = 0.015
-"""How long the hold of a plain call waits to be written. Short answers are there sooner, and then
-it has no row at all. What a crash can lose of it is a call whose answer nobody has seen."""
 
 _ONE_BY_ONE = "the entries of this commit must be booked one by one"
 
@@ -42,7 +39,11 @@ class _LedgerEntry(Entry):
 
 
 class HoldEntry(_LedgerEntry):
-    """Sets money aside for a call that is about to be sent to a provider."""
+    """Sets money aside for a call that is about to be sent to a provider.
+
+    That of a plain call lingers: short answers are there sooner, and then it has no row at all.
+    What a crash can lose of it is a call whose answer nobody has seen.
+    """
 
     __slots__ = ("_on_fault", "call", "hold")
 
@@ -51,7 +52,7 @@ class HoldEntry(_LedgerEntry):
     ) -> None:
         """Take what to hold; ``on_fault`` is told in the event loop why it was not written."""
         # The bytes of a stream wait for it.
-        super().__init__(hold.request_id, linger_s=0.0 if call.is_stream else HOLD_LINGER_S)
+        super().__init__(hold.request_id, lingers=not call.is_stream)
         self.hold = hold
         self.call = call
         self._on_fault = on_fault
@@ -69,7 +70,7 @@ class HoldEntry(_LedgerEntry):
 class SettleEntry(_LedgerEntry):
     """Ends a call: charges it, or gives back its hold when it reached no provider."""
 
-    __slots__ = ("_on_end", "hold", "keep", "record")
+    __slots__ = ("_on_end", "hold", "keep", "opening", "record")
 
     def __init__(
         self,
@@ -91,16 +92,37 @@ class SettleEntry(_LedgerEntry):
         self.hold = hold
         self.keep = keep
         self._on_end = on_end
+        self.opening: HoldEntry | None = None
+        """The call's hold, if the writer has never seen it: then both are one movement of money."""
+
+    def take_along(self, before: Entry) -> bool:
+        """Take over the hold of the same call."""
+        if not isinstance(before, HoldEntry):
+            return False
+        self.opening = before
+        return True
+
+    def parts(self) -> Sequence[Unit]:
+        """Return the hold and the settlement: where money is short, one may be refused."""
+        return (self,) if self.opening is None else (self.opening, self)
+
+    def end(self, error: Exception | None) -> None:
+        """Note how both ended."""
+        self.error = error
+        if self.opening is not None:
+            self.opening.error = error
 
     def told(self, error: Exception | None) -> None:
         """Pass it on."""
+        if self.opening is not None:
+            self.opening.tell()
         self._on_end(self, error)
 
     @property
     def may_overtake(self) -> bool:
         """Say whether it takes no more than was held: else holds admitted before go first."""
-        cost = self.record.cost_nano_usd or 0
-        return cost <= self.hold.amount_nano_usd or not (self.hold.windows or self.hold.is_prepaid)
+        cost, hold = self.record.cost_nano_usd, self.hold
+        return not cost or cost <= hold.amount_nano_usd or not (hold.windows or hold.is_prepaid)
 
     def __call__(self, tx: Tx) -> None:
         """Settle or release, once."""
@@ -131,14 +153,21 @@ class _Booking:
         if hold.request_id in self.opened:
             raise LedgerMismatch(_ONE_BY_ONE)
         self.opened[hold.request_id] = entry
+        self._take(hold)
+
+    def _take(self, hold: Hold) -> None:
         self._account(hold.account).take(hold.amount_nano_usd)
         for window, limit in zip(hold.windows, hold.limits, strict=True):
             self._window(window).take(hold.amount_nano_usd, limit)
 
     def close(self, entry: SettleEntry) -> None:
         record, hold, cost = entry.record, entry.hold, 0
-        is_unwritten = self.opened.pop(hold.request_id, None) is not None
-        (self.merged if is_unwritten else self.closed).append(hold.request_id)
+        if entry.opening is not None:
+            self._take(hold)
+        elif self.opened.pop(hold.request_id, None) is not None:
+            self.merged.append(hold.request_id)
+        else:
+            self.closed.append(hold.request_id)
         if record.provider is not None:
             cost = record.cost_nano_usd or 0
             self.ended.append(record)

@@ -2,8 +2,8 @@
 
 SQL is literal text with named parameters, or numbered ones where many rows are written. A closure
 given to ``write`` runs in a transaction on the writer's thread: it must touch nothing but its
-``Tx`` and what it has captured. The rows that every call writes are ``Entry`` objects instead,
-which the writer can do together.
+``Tx`` and what it has captured. The rows that every call writes are entries instead
+(``store/work``), which the writer can do together.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -33,47 +33,6 @@ class Tx(Protocol):
     def row(self, sql: str, params: Params) -> Row | None:
         """Return the first row of a query."""
         ...
-
-
-class Entry:
-    """A closure that can be written together with others of its kind, which costs far less.
-
-    One that lingers is kept back for a moment, because what follows it under its name may make it
-    needless. Nothing but entries that say so overtakes it.
-    """
-
-    __slots__ = ("linger_s", "name")
-
-    def __init__(self, name: str, *, linger_s: float = 0.0) -> None:
-        """Say what an entry is about, and how long it may wait.
-
-        Args:
-            name: Entries of one name are written in their order, without a gap.
-            linger_s: How long it may wait for what follows it; 0: it is written at once.
-        """
-        self.name = name
-        self.linger_s = linger_s
-
-    @property
-    def may_overtake(self) -> bool:
-        """Whether it may be written before the lingering entries of other names."""
-        return True
-
-    def __call__(self, tx: Tx) -> None:
-        """Write it alone."""
-        raise NotImplementedError
-
-    @staticmethod
-    def together(tx: Tx, entries: Sequence["Entry"]) -> None:
-        """Write entries that share this function, as if one by one in their order.
-
-        Raises:
-            Exception: that is not possible; what it wrote is undone, and each is written alone.
-        """
-        raise NotImplementedError
-
-    def told(self, error: Exception | None) -> None:
-        """Hear, in the event loop, that it is durable, or why it was not written."""
 
 
 class Source(Protocol):

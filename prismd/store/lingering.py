@@ -6,59 +6,56 @@ over; nothing is ever dropped.
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
 
-from prismd.kernel import clock
-from prismd.store.db import Entry
+from prismd.store.work import Entry, Unit
 
-JobT = TypeVar("JobT")
+LINGER_S = 0.01
+"""How long an entry waits at least; it waits less than twice that, so that all share one timer."""
 
 
-class Lingering(Generic[JobT]):
-    """The jobs of lingering entries, in their order. Used from one event loop."""
+class Lingering:
+    """Entries in their order. Used from one event loop."""
 
-    def __init__(self, put: Callable[[JobT], None], *, most: int) -> None:
-        """Hand over to ``put``, and never keep more than ``most``."""
+    def __init__(self, put: Callable[[Unit], None], *, most: int) -> None:
+        """Hand over to ``put``, and never keep more than twice ``most``."""
         self._put = put
         self._most = most
-        self._jobs: dict[str, tuple[float, JobT]] = {}
+        self._older: dict[str, Entry] = {}
+        self._newer: dict[str, Entry] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """Return how many jobs are kept."""
-        return len(self._jobs)
+        """Return how many entries are kept."""
+        return len(self._older) + len(self._newer)
 
-    def add(self, entry: Entry, job: JobT) -> None:
-        """Keep a job until its entry is followed, or its time is over."""
-        jobs, name = self._jobs, entry.name
-        if name in jobs or len(jobs) >= self._most:
+    def add(self, entry: Entry) -> None:
+        """Keep an entry until it is followed, or its time is over."""
+        name, newer = entry.name, self._newer
+        if name in newer or name in self._older or len(newer) >= self._most:
             self.call_in()
-        jobs[name] = (clock.monotonic_s() + entry.linger_s, job)
+        newer[name] = entry
         if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(entry.linger_s, self._call_in_due)
+            self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._grow_older)
 
     def call_in_for(self, entry: Entry) -> None:
         """Hand over what must be written before an entry that does not linger."""
         if not entry.may_overtake:
             self.call_in()
-        elif (before := self._jobs.pop(entry.name, None)) is not None:
-            self._put(before[1])
+            return
+        before = self._newer.pop(entry.name, None) or self._older.pop(entry.name, None)
+        if before is not None and not entry.take_along(before):
+            self._put(before)
 
     def call_in(self) -> None:
         """Hand over everything, in its order."""
-        for _, job in self._jobs.values():
-            self._put(job)
-        self._jobs.clear()
+        for kept in (self._older, self._newer):
+            for entry in kept.values():
+                self._put(entry)
+            kept.clear()
 
-    def _call_in_due(self) -> None:
-        self._timer = None
-        now_s = clock.monotonic_s()
-        while self._jobs:
-            name, (due_s, job) = next(iter(self._jobs.items()))
-            if due_s > now_s:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(due_s - now_s, self._call_in_due)
-                return
-            del self._jobs[name]
-            self._put(job)
+    def _grow_older(self) -> None:
+        for entry in self._older.values():
+            self._put(entry)
+        self._older, self._newer, self._timer = self._newer, {}, None
+        if self._older:
+            self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._grow_older)

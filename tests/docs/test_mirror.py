@@ -18,6 +18,7 @@ ELSEWHERE = {
     "store/db.py": "store/test_sqlite.py",
     "store/faults.py": "store/test_sqlite.py",
     "store/lingering.py": "store/test_booking.py",
+    "store/work.py": "store/test_booking.py",
     "store/readers.py": "store/test_sqlite.py",
     "store/report.py": "store/test_verify.py",
     "store/secrets.py": "store/test_stores.py",
