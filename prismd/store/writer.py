@@ -43,7 +43,7 @@ MAX_BATCH = 256
 """Units of work in one transaction."""
 MAX_WAITING = 5_000
 """Units of work in the queue; one more is refused."""
-CHECKPOINT_CHANGES = 1_000
+CHECKPOINT_CHANGES = 4_000
 """Changed rows after which the log is copied into the database; each dirties a few pages."""
 CHECKPOINT_S = 5.0
 """How long a commit waits for that at most; what ``relaxed`` durability may lose."""
