@@ -8,7 +8,6 @@ the disk refuses is kept and tried again until it is written; a restart would fi
 
 import contextlib
 import logging
-from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -26,7 +25,6 @@ from prismd.policy.reserve import BudgetAlert
 from prismd.routing.plan import Attempt
 from prismd.store import requests
 from prismd.store.booking import SettleEntry
-from prismd.store.db import Tx
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 from prismd.wire.idempotency import Answer
@@ -72,49 +70,57 @@ async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
     Raises:
         Overloaded: it cannot be written now; it will be as soon as it can.
     """
-    gateway = walk.gateway
-    gateway.streams.pop(walk.call.id, None)
+    gateway, call, reservation, claim = walk.gateway, walk.call, walk.reservation, walk.claim
+    if call.request.is_stream:
+        gateway.streams.pop(call.id, None)
     try:
-        record = _record(walk.call, outcome, walk.trace, walk.reservation)
+        record = _record(call, outcome, walk.trace, reservation)
         try:
-            if walk.reservation is not None:
-                claim = walk.claim
-                keep = partial(claim.settle, answer=outcome.answer) if claim else None
-                await _close(gateway, record, walk.reservation, keep)
+            if reservation is not None:
+                entry = _close(walk, record, reservation)
+                if claim is not None:
+                    entry.keep = partial(claim.settle, answer=outcome.answer)
+                try:
+                    await gateway.stores.state.write(entry)
+                except Overloaded as error:
+                    _try_again(gateway, entry, error)
+                    raise
         finally:
-            _tell(walk, record)
+            if not walk.is_told:
+                _tell(walk, record)
     finally:
-        if walk.claim is not None:
-            walk.claim.end()
+        if claim is not None:
+            claim.end()
         if walk.admission is not None:
             walk.admission.release()
     return record
 
 
-async def _close(
-    gateway: Gateway,
-    record: CallRecord,
-    reservation: Reservation,
-    keep: Callable[[Tx], None] | None,
-) -> None:
+def _close(walk: Walk, record: CallRecord, reservation: Reservation) -> SettleEntry:
     if reservation.tokens is not None:
         reservation.tokens.correct(record.usage.input_tokens + record.usage.output_tokens)
-    gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
-    entry = SettleEntry(record, reservation.hold, keep, partial(_follow, gateway))
-    try:
-        await gateway.stores.state.write(entry)
-    except Overloaded as error:
-        if entry not in gateway.unsettled:
-            gateway.unsettled.append(entry)
-        log.warning("the settlement of %s is tried again: %s", record.request_id, error)
-        raise
+    walk.gateway.reserve.owe(reservation.hold, record.cost_nano_usd or 0)
+    return SettleEntry(record, reservation.hold, partial(_follow, walk))
 
 
-def _follow(gateway: Gateway, entry: SettleEntry, error: Exception | None) -> None:
-    """Have what is in memory follow a settlement that is durable, whoever waits for it."""
+def _try_again(gateway: Gateway, entry: SettleEntry, error: Overloaded) -> None:
+    if entry not in gateway.unsettled:
+        gateway.unsettled.append(entry)
+    log.warning("the settlement of %s is tried again: %s", entry.record.request_id, error)
+
+
+def _follow(walk: Walk, entry: SettleEntry, error: Exception | None) -> None:
+    """Have what is in memory follow a settlement that is durable, whoever waits for it.
+
+    The settlements of a commit follow one after the other: that costs less than to do the same
+    in the task of each call.
+    """
+    gateway = walk.gateway
     if error is not None:
         gateway.unsettled.append(entry)
         return
+    if not walk.is_told:
+        _tell(walk, entry.record)
     cost, hold = entry.record.cost_nano_usd or 0, entry.hold
     for alert in gateway.reserve.settle(hold, cost):
         _warn(gateway, alert)
@@ -212,6 +218,7 @@ def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> 
 
 
 def _tell(walk: Walk, record: CallRecord) -> None:
+    walk.is_told = True
     gateway, trace = walk.gateway, walk.trace
     trace.decided("settle", record, _settled)
     is_known = record.provider is not None and walk.snap.catalog.lists(record.model)

@@ -23,6 +23,8 @@ class Walk(msgspec.Struct, kw_only=True, eq=False):
     """Of an idempotency key."""
     admission: Admission | None = None
     reservation: Reservation | None = None
+    is_told: bool = False
+    """Whether counters, trace and events have heard of its end."""
 
     @property
     def last_tried(self) -> Attempt | None:

@@ -76,7 +76,6 @@ class SettleEntry(_LedgerEntry):
         self,
         record: CallRecord,
         hold: Hold,
-        keep: Callable[[Tx], None] | None = None,
         on_end: Callable[["SettleEntry", Exception | None], None] = _ignore,
     ) -> None:
         """Take what happened.
@@ -84,13 +83,13 @@ class SettleEntry(_LedgerEntry):
         Args:
             record: The call.
             hold: What was held for it.
-            keep: Writes more in the same transaction.
             on_end: Told in the event loop that it is durable, or why it is not.
         """
         super().__init__(hold.request_id)
         self.record = record
         self.hold = hold
-        self.keep = keep
+        self.keep: Callable[[Tx], None] | None = None
+        """Writes more in the same transaction."""
         self._on_end = on_end
         self.opening: HoldEntry | None = None
         """The call's hold, if the writer has never seen it: then both are one movement of money."""
