@@ -1,16 +1,23 @@
-"""One request and its answer on a connection: uvicorn's cycle, with less to do per call.
+"""One request and its answer on a connection: the ASGI side of uvicorn's protocol.
 
-It says at once when a client leaves, gives a body that is here without waiting, and writes head and
-body of an answer together. A head is checked once as a whole, not header by header.
+It takes the place of uvicorn's cycle, with less to do per call: it says at once when a client
+leaves, gives a body that is here without waiting, and writes head and body of an answer together. A
+head is checked once as a whole, not header by header.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator
+from typing import Self
 
-from starlette.types import ASGIApp, Message
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from starlette.types import ASGIApp, Message, Scope
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 _BODYLESS = frozenset({204, 304})
+_line = b": ".join
+_CLOSE = (b"connection", b"close")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = logging.getLogger("prism.front")
 
@@ -26,37 +33,95 @@ class _Done:
 _DONE = _Done()
 
 
-class Exchange(RequestResponseCycle):
-    """The ASGI side of one request; it is in the scope under ``exchange``."""
+class Exchange:
+    """One request; it is in its scope under ``exchange``."""
 
+    # Class attributes are what holds for most requests from beginning to end, or is set once.
     on_leave: Callable[[], None] | None = None
     """Called once if the client leaves before it has its whole answer."""
     on_known: Callable[[], None] | None = None
     """To be called when the request has shown a valid key; None once its connection has."""
+    disconnected = False
+    body = b""
+    """What has come of the body and nobody has taken yet."""
+    more_body = True
+    response_started = False
+    response_complete = False
+    _expected_bytes: int | None = None
+    """What the answer's body must still bring; None where it says its end itself, or has none."""
+    _is_chunked = False
     _head = b""
     """The head of the answer, until it leaves together with the first bytes of the body."""
+    _has_news = False
+    _waiter: asyncio.Future[None] | None = None
 
-    def take_body(self) -> bytes | None:
-        """Return the whole body if all of it is here and nobody has taken any; else None."""
-        if self.more_body or self.disconnected:
-            return None
-        body, self.body = bytes(self.body), bytearray()
-        self.message_event.clear()
-        return body
+    def __init__(
+        self,
+        scope: Scope,
+        transport: asyncio.Transport,
+        flow: FlowControl,
+        on_response: Callable[[], None],
+        *,
+        keep_alive: bool,
+        is_continue_expected: bool,
+    ) -> None:
+        """Begin a request whose head is complete; ``on_response`` is called after its answer."""
+        self.scope = scope
+        self.transport = transport
+        self.flow = flow
+        self.on_response = on_response
+        self.keep_alive = keep_alive
+        self._is_continue_expected = is_continue_expected
+
+    # The connection's side
+
+    def add_body(self, body: bytes) -> None:
+        """Take a piece of the body from the connection."""
+        self.body = self.body + body if self.body else body
+        if self._waiter is None:
+            self._has_news = True
+        else:
+            self.set()
+
+    def end_body(self) -> None:
+        """Note that the body is complete."""
+        self.more_body = False
+        self.set()
 
     def leave(self) -> None:
         """Note that the connection is gone."""
         if self.on_leave is not None and not self.response_complete:
             self.on_leave()
 
-    async def run_asgi(self, app: ASGIApp) -> None:  # type: ignore[override]  # its own types
+    @property
+    def message_event(self) -> Self:
+        """What uvicorn sets when the connection is lost."""
+        return self
+
+    def set(self) -> None:
+        """Wake whoever waits in ``receive``."""
+        self._has_news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # The application's side
+
+    def take_body(self) -> bytes | None:
+        """Return the whole body if all of it is here and nobody has taken any; else None."""
+        if self.more_body or self.disconnected:
+            return None
+        body, self.body = self.body, b""
+        self._has_news = False
+        return body
+
+    async def run_asgi(self, app: ASGIApp) -> None:
         """Run the app; an answer that it does not end (it has said why) ends the connection."""
         try:
-            await app(self.scope, self.receive, self.send)  # type: ignore[arg-type]  # its own types
+            await app(self.scope, self.receive, self.send)
         except Exception:
             log.exception("a request failed outside its gate")
             if not self.response_started:
-                await self.send_500_response()
+                await self._answer_500()
         finally:
             if self.response_started and not self.response_complete:
                 self.disconnected = True
@@ -65,78 +130,102 @@ class Exchange(RequestResponseCycle):
             self.on_response = _nothing
             self.on_leave = self.on_known = None
             # They refer to each other: what only a full collection can free costs 15 ms at a time.
-            del self.scope["exchange"]  # type: ignore[typeddict-item]  # an entry of ours
+            del self.scope["exchange"]
 
-    def send(self, message: Message) -> Awaitable[None]:  # type: ignore[override]  # as above
+    async def receive(self) -> Message:
+        """Wait for more of the body, or for the end of the connection or of the answer."""
+        if self._is_continue_expected and not self.transport.is_closing():
+            self.transport.write(_CONTINUE)
+            self._is_continue_expected = False
+        if not (self.disconnected or self.response_complete):
+            self.flow.resume_reading()
+            if not self._has_news:
+                self._waiter = asyncio.get_running_loop().create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            self._has_news = False
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = self.body, b""
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    def send(self, message: Message) -> Awaitable[None]:
         """Take a part of the answer; to be awaited, while the client does not receive."""
-        if self.flow.write_paused and not self.disconnected:
+        if self.disconnected:
+            return _DONE
+        if not self.response_started:
+            self._start(message["status"], message["headers"])
+            return _DONE
+        if self.flow.write_paused:
             return self._send_later(message)
-        self._take(message)
-        if self.flow.write_paused and not self.response_complete:
-            return self.flow.drain()  # before the next part is made, not with it in memory
-        return _DONE
+        if self.response_complete:
+            return _DONE
+        return self._write(message.get("body", b""), is_last=not message.get("more_body", False))
 
     async def _send_later(self, message: Message) -> None:
         await self.flow.drain()
-        self._take(message)
+        await self.send(message)
 
-    def _take(self, message: Message) -> None:
-        if self.disconnected:
-            return
-        if not self.response_started:
-            self._start(message)
-        elif not self.response_complete:
-            self._write(message.get("body", b""), is_last=not message.get("more_body", False))
+    async def _answer_500(self) -> None:
+        text = b"Internal Server Error"
+        length = (b"content-length", b"%d" % len(text))
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), length, _CLOSE]
+        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+        await self.send({"type": "http.response.body", "body": text})
 
-    def _start(self, message: Message) -> None:
-        headers: list[tuple[bytes, bytes]] = message["headers"]
-        status: int = message["status"]
+    def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         by_name = dict(headers)
-        parts, lines = [STATUS_LINE[status]], 1 + len(headers)
-        for name, value in headers:
-            parts += (name, b": ", value, b"\r\n")
+        lines = [STATUS_LINE[status].rstrip(), *map(_line, headers)]
+        is_head = self.scope["method"] == "HEAD"
+        is_old = self.scope["http_version"] == "1.0"
         if (length := by_name.get(b"content-length")) is not None:
-            self.expected_content_length = int(length)
-            self.chunked_encoding = False
-        elif self.scope["method"] != "HEAD" and status not in _BODYLESS:
-            self.chunked_encoding = self.scope["http_version"] != "1.0"
-            if self.chunked_encoding:
-                lines += 1
-                parts.append(b"transfer-encoding: chunked\r\n")
+            if not (is_head or is_old):
+                self._expected_bytes = int(length)
+        elif not (is_head or is_old or status in _BODYLESS):
+            self._is_chunked = True
+            lines.append(b"transfer-encoding: chunked")
         if by_name.get(b"connection") == b"close":
             self.keep_alive = False
         elif not self.keep_alive:
-            lines += 1
-            parts.append(b"connection: close\r\n")
-        head = b"".join(parts)
-        if head.count(b"\n") != lines or head.count(b"\r") != lines or b"\0" in head:
+            lines.append(b"connection: close")
+        head = b"\r\n".join(lines)
+        if (
+            head.count(b"\n") != len(lines) - 1
+            or head.count(b"\r") != len(lines) - 1
+            or b"\0" in head
+        ):
             msg = "a header of an answer holds a line break"
             raise RuntimeError(msg)
         self.response_started = True
-        self.waiting_for_100_continue = False
-        self._head = head + b"\r\n"
+        self._is_continue_expected = False
+        self._head = head + b"\r\n\r\n"
 
-    def _write(self, body: bytes, *, is_last: bool) -> None:
-        if self.scope["method"] == "HEAD":
-            body = b""
-        elif self.chunked_encoding:
-            end = b"0\r\n\r\n" if is_last else b""
-            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
-        elif self.chunked_encoding is False and self.scope["http_version"] != "1.0":
-            self.expected_content_length -= len(body)
-            if self.expected_content_length < 0 or (is_last and self.expected_content_length):
+    def _write(self, body: bytes, *, is_last: bool) -> Awaitable[None]:
+        if self._expected_bytes is not None:
+            left = self._expected_bytes = self._expected_bytes - len(body)
+            if left < 0 or (is_last and left):
                 msg = "an answer is not as long as its Content-Length"
                 raise RuntimeError(msg)
+        elif self._is_chunked:
+            end = b"0\r\n\r\n" if is_last else b""
+            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+        elif self.scope["method"] == "HEAD":
+            body = b""
         if self._head:
             body, self._head = self._head + body, b""
         if body:
             self.transport.write(body)
         if is_last:
             self.response_complete = True
-            self.message_event.set()
+            self.set()
             if not self.keep_alive:
                 self.transport.close()
             self.on_response()
+        elif self.flow.write_paused:
+            return self.flow.drain()  # before the next part is made, not with it in memory
+        return _DONE
 
 
 def _nothing() -> None:

@@ -8,10 +8,15 @@ What may follow a chunked body (trailers) is never part of the request that was 
 
 import asyncio
 import math
+from collections import deque
+from functools import lru_cache
+from itertools import chain
 from urllib.parse import unquote
 
 import httptools
 import uvicorn
+from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
@@ -31,6 +36,11 @@ FIRST_REQUEST_S = 1.0
 """How long a connection that was just opened is kept for its request when the daemon stops."""
 LATE_BODY_S = 15.0
 """How long the rest of a body may come whose request was answered (refused) before its end."""
+_SURE_BYTES = MAX_REQUEST_LINE_BYTES - 32
+"""A target up to here is short enough with every method that the parser knows."""
+_KNOWN_BYTES = 64
+"""Targets up to here are remembered: a few are asked for again and again."""
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 MIN_WRITTEN_BYTES = 48 * 1024
 """What a client must receive within the slow reader timeout, or all that waits if it is less."""
 
@@ -38,10 +48,8 @@ MIN_WRITTEN_BYTES = 48 * 1024
 class PrismHttpProtocol(HttpToolsProtocol):
     """The strictest of the Python parsers; what it refuses is answered like any other error."""
 
-    cycle: Exchange | None  # type: ignore[assignment]  # uvicorn does not say that it may be None
+    cycle: Exchange | None  # type: ignore[assignment]  # ours in place of uvicorn's
     _is_head_open = False
-    _head_bytes = 0
-    """Names and values of the head so far."""
     _is_progress = False
     _idle_since_s = 0.0
     _idle_bytes = 0
@@ -67,6 +75,8 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Serve one connection; ``door`` is shared by all, the rest is uvicorn's."""
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
+        self._pipelined: deque[Exchange] = deque()
+        """Requests that wait until those before them have their answers."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head, if there is a place."""
@@ -109,7 +119,12 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if self._is_deaf:
             return
         self._is_progress = False
-        self._feed(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # served as if it had not been asked for
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self.transport.is_closing() or self._is_deaf:
             return
         self._idle_bytes = 0 if self._is_progress else self._idle_bytes + len(data)
@@ -120,42 +135,32 @@ class PrismHttpProtocol(HttpToolsProtocol):
             wait_s = HEAD_TIMEOUT_S if self._is_head_open else LATE_BODY_S
             self._read_timer = self.loop.call_later(wait_s, self._close)
 
-    def _feed(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # served as if it had not been asked for
-        except httptools.HttpParserError:
-            self.send_400_response("")
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        self._is_head_open = True
+        self.url = b""
+        self.headers = []
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
         self.url += url
-        if len(self.parser.get_method()) + 1 + len(self.url) > MAX_REQUEST_LINE_BYTES:
-            self._refusal = refusals.line_too_long()
-            raise self._refusal  # the parser stops, and answers through send_400_response
-
-    def on_message_begin(self) -> None:
-        """Begin a head."""
-        self._is_head_open = True
-        self._head_bytes = 0
-        super().on_message_begin()
+        if len(self.url) > _SURE_BYTES:
+            line_bytes = len(self.parser.get_method()) + 1 + len(self.url)
+            if line_bytes > MAX_REQUEST_LINE_BYTES:
+                self._refusal = refusals.line_too_long()
+                raise self._refusal  # the parser stops, and answers through send_400_response
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header of the head; a trailer would come after the checks, and is dropped."""
-        if not self._is_head_open:
-            return
-        self._head_bytes += len(name) + len(value)
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        """Take a header; after the head, a trailer, which nobody will see."""
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Let a request in whose head is within its limits."""
         self._is_head_open, self._is_progress = False, True
         self._stop_read_timer()
-        if self._head_bytes + len(self.url) > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+        headers, self.headers = self.headers, []
+        head_bytes = len(self.url) + len(b"".join(chain.from_iterable(headers)))
+        if head_bytes > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
             self._refusal = refusals.head_too_large()
             raise self._refusal
         before = self.cycle
@@ -163,16 +168,20 @@ class PrismHttpProtocol(HttpToolsProtocol):
             self._is_refused = True
             self.transport.write(refusals.too_many_calls())
             return
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self._pipelined) >= MAX_PIPELINED:
             msg = "Too many requests were sent ahead of their answers."
             raise InvalidRequest(msg)  # to the parser: nobody is told
-        self._complete_scope()
-        cycle = self.cycle = self._exchange()
+        cycle = self.cycle = self._exchange(headers)
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, self.app)
+            self._start(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self._pipelined.append(cycle)
+
+    def _start(self, cycle: Exchange) -> None:
+        task = self.loop.create_task(cycle.run_asgi(self.app))
+        self.tasks.add(task)  # uvicorn waits for them when it stops
+        task.add_done_callback(self.tasks.discard)
 
     def _is_shed(self) -> bool:
         """Say whether a request is one of those that make up the load, and one too many.
@@ -187,45 +196,52 @@ class PrismHttpProtocol(HttpToolsProtocol):
             and not self._door.load.lets_in()
         )
 
-    def _complete_scope(self) -> None:
-        scope, url = self.scope, httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["http_version"] = self.parser.get_http_version()
-        scope["path"] = unquote(path) if "%" in path else path
-        scope["raw_path"] = url.path
-        scope["query_string"] = url.query or b""
-
-    def _exchange(self) -> Exchange:
-        exchange = Exchange(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=[],
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
-            on_response=self.on_response_complete,
+    def _exchange(self, headers: list[tuple[bytes, bytes]]) -> Exchange:
+        path, raw_path, query = _target(self.url)
+        version = self.parser.get_http_version()
+        expect = dict(headers).get(b"expect")
+        scope: Scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "method": self.parser.get_method().decode("ascii"),
+            "scheme": self.scheme,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": headers,
+            "client": self.client,
+            "server": self.server,
+        }
+        scope["exchange"] = exchange = Exchange(
+            scope,
+            self.transport,
+            self.flow,
+            self.on_response_complete,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            is_continue_expected=expect is not None and expect.lower() == b"100-continue",
         )
         if self._is_stranger:
             exchange.on_known = self._on_known
-        self.scope["exchange"] = exchange  # type: ignore[typeddict-unknown-key]  # an entry of ours
         return exchange
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a body."""
         self._is_progress = True
-        if not self._is_refused:
-            super().on_body(body)
+        cycle = self.cycle
+        if cycle is None or self._is_refused or cycle.response_complete:
+            return
+        cycle.add_body(body)
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """Stop waiting: the whole request is here."""
         self._stop_read_timer()
         if not self._is_refused:
-            super().on_message_complete()
+            if self.cycle is not None and not self.cycle.response_complete:
+                self.cycle.end_body()
             return
         self._is_refused = False
         if self.parser.should_keep_alive():
@@ -239,10 +255,9 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self._await_last_bytes()
             return
-        if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
-            if not self.pipeline:
+        if self._pipelined:
+            self._start(self._pipelined.popleft())
+            if not self._pipelined:
                 self.flow.resume_reading()
         else:
             self.flow.resume_reading()
@@ -305,7 +320,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Answer in the error shape, and close; requests that came before are answered first."""
         cycle = self.cycle
         is_running = cycle is not None and not cycle.response_complete
-        if cycle and is_running and (self.pipeline or not cycle.more_body):
+        if cycle and is_running and (self._pipelined or not cycle.more_body):
             self._is_deaf = True
             self._stop_read_timer()
             cycle.keep_alive = False
@@ -324,3 +339,17 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
+
+
+def _target(url: bytes) -> tuple[str, bytes, bytes]:
+    """Return path, raw path and query of a request's target."""
+    return _known_target(url) if len(url) <= _KNOWN_BYTES else _parsed_target(url)
+
+
+def _parsed_target(url: bytes) -> tuple[str, bytes, bytes]:
+    parts = httptools.parse_url(url)
+    path = parts.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parts.path, parts.query or b""
+
+
+_known_target = lru_cache(maxsize=256)(_parsed_target)
