@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from itertools import islice
+from operator import methodcaller
 from types import TracebackType
 
 from starlette.types import Message, Receive, Scope, Send
@@ -16,6 +17,7 @@ from prismd.kernel.tasks import Deadline
 MAX_ROOM_BODY_BYTES = 1024 * 1024
 """The largest body of what is no inference call; it is read before anything looks at it."""
 _OURS = b"x-prism-"
+_latin_1 = methodcaller("encode", "latin-1", "replace")
 _JSON = (b"content-type", b"application/json")
 _EVENTS = [(name.encode(), value.encode()) for name, value in STREAM_HEADERS.items()]
 MAX_TIMEOUT_MS = 3_600_000
@@ -131,12 +133,10 @@ async def send_reply(send: Send, reply: Reply) -> None:
 
 def _head(reply: Reply, of_body: list[tuple[bytes, bytes]]) -> Message:
     """Return the head of an answer; a kept one says itself what its body is."""
-    headers = [
-        (name.encode(), value.encode("latin-1", "replace")) for name, value in reply.headers.items()
-    ]
-    if "content-type" in reply.headers:
+    told = reply.headers
+    if "content-type" in told:
         of_body = [header for header in of_body if header[0] != b"content-type"]
-    headers += of_body
+    headers = [*zip(map(str.encode, told), map(_latin_1, told.values()), strict=True), *of_body]
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
