@@ -242,8 +242,8 @@ def _books_disagree() -> InsufficientCredits:
 
 def _no_credits(mine: Credits, amount: int) -> InsufficientCredits:
     msg = (
-        f"This call may cost up to ${_usd(amount)}, but the credits of this key are "
-        f"${_usd(mine.posted)}, of which ${_usd(mine.held)} are held by running calls. "
+        f"This call may cost up to ${format_usd(amount)}, but the credits of this key are "
+        f"${format_usd(mine.posted)}, of which ${format_usd(mine.held)} are held by running calls. "
         "Ask for fewer tokens (max_tokens), or have credits added."
     )
     details = money(needed=amount, balance=mine.posted, held=mine.held)
@@ -255,9 +255,9 @@ def _over_budget(budget: Budget, sums: WindowSums, amount: int, now_s: float) ->
     when = f"It starts anew at {clock.iso(resets_s)}." if resets_s else "It does not start anew."
     msg = (
         f"The {budget.window} budget of {budget.scope} '{budget.subject}' is "
-        f"${_usd(budget.limit_nano_usd)}: ${_usd(sums.counted_nano_usd)} are spent, "
-        f"${_usd(sums.held_nano_usd)} are held by running calls, and this call may cost up to "
-        f"${_usd(amount)}. {when}"
+        f"${format_usd(budget.limit_nano_usd)}: ${format_usd(sums.counted_nano_usd)} are spent, "
+        f"${format_usd(sums.held_nano_usd)} are held by running calls, and this call may cost "
+        f"up to ${format_usd(amount)}. {when}"
     )
     return LimitReached(
         msg,
@@ -288,7 +288,3 @@ def _alert(budget: Budget, before: int, after: int) -> BudgetAlert | None:
         if before * 100 < mark <= after * 100:
             return BudgetAlert(budget, percent, after)
     return None
-
-
-def _usd(amount: int) -> str:
-    return format_usd(NanoUsd(amount))
