@@ -6,12 +6,13 @@ parts that have no rate of their own.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from msgspec.structs import astuple
 
 from prismd.kernel.money import ceil_to_nano
 from prismd.wire.common import Usage
-from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
+from prismd.wire.price import PARTS, Bill, Dearest, Price, PriceLine, Rates, Unit, amount_of
 
 
 def _named(units: Iterable[Unit]) -> tuple[tuple[Unit, str], ...]:
@@ -73,18 +74,26 @@ def _bill_each(price: Price, usage: Usage) -> Bill:
     return Bill(tuple(lines), exact, ceil_to_nano(exact), price.source, tuple(unpriced))
 
 
-def upper_bound(price: Price, *, input_tokens: int, output_tokens: int) -> int:
+class Priced(Protocol):
+    """A price, or the prices of all that a call may be sent to."""
+
+    @property
+    def dearest(self) -> tuple[Dearest, ...]:
+        """What tokens cost at most."""
+        ...
+
+
+def upper_bound(priced: Priced, *, input_tokens: int, output_tokens: int) -> int:
     """Return what one call with at most so many tokens can cost: all at the dearest rates.
 
     What is not counted in tokens (images, searches, seconds) is not in it; a fee per call is.
     In nano-dollars.
     """
-    dearest = 0
-    for above, per_input, per_output, per_request in price.dearest:
+    most = 0
+    for above, per_input, per_output, per_request in priced.dearest:
         if above < input_tokens or not above:
-            exact = input_tokens * per_input + output_tokens * per_output + per_request
-            dearest = max(dearest, exact)
-    return ceil_to_nano(dearest)
+            most = max(most, input_tokens * per_input + output_tokens * per_output + per_request)
+    return ceil_to_nano(most)
 
 
 def _rates_at(price: Price, input_tokens: int) -> Rates:
