@@ -127,7 +127,8 @@ class Snapshot:
             NotFound: nobody serves the model. Forbidden: the key may use none of the providers.
             Unsupported: none of them can do the operation.
         """
-        edition, name = self.prices.edition(), (model, op, key.providers, key.org_id)
+        name = (model, op, key.providers, key.org_id)
+        edition = self.prices.edition()
         offer = self._offers.get(name)
         if offer is None or offer.edition != edition:
             if len(self._offers) >= MAX_OFFERS:
@@ -135,7 +136,7 @@ class Snapshot:
             offer = self._offers[name] = self._find_offer(name, op, edition)
         return offer
 
-    def _find_offer(self, name: OfferName, op: Op, edition: tuple[int, int]) -> Offer:
+    def _find_offer(self, name: OfferName, op: Op, edition: tuple[int, float]) -> Offer:
         model, _, allowed_providers, org_id = name
         attempts = plan(
             self.catalog.resolve(model),

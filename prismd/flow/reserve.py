@@ -7,9 +7,9 @@ of a stream leaves, so that a crash finds out about every call that may have cos
 """
 
 import logging
-import math
 from collections.abc import Awaitable
 from functools import partial
+from math import ceil
 
 import msgspec
 
@@ -56,8 +56,10 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def price_of(self, attempt: Attempt) -> Price | None:
         """Return the price of an attempt at the time of the reservation."""
-        attempts, prices = self.targets.attempts, self.targets.prices
-        return prices[0] if attempt is attempts[0] else prices[attempts.index(attempt)]
+        targets = self.targets
+        if attempt is targets.attempts[0]:
+            return targets.prices[0]
+        return targets.prices[targets.attempts.index(attempt)]
 
     def told(self) -> dict[str, object]:
         """Return what the trace says of it."""
@@ -73,15 +75,6 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             self.tokens.correct(0)
 
 
-class _Size(msgspec.Struct, frozen=True):
-    prompt_tokens: int
-    """As estimated."""
-    input_tokens: int
-    """The same with a margin."""
-    output_tokens: int
-    output_limit: int | None
-
-
 def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reservation:
     """Hold what a call may cost and use; nothing is held when this raises.
 
@@ -95,26 +88,27 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
         raise StorageFull(gateway.data_dir.state_db.name)
     key = call.caller.key
     budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
-    is_prepaid = key.key_type is KeyType.MANAGED
-    is_paid_ahead = is_prepaid or (bool(budgets) and any(budget.is_hard for budget in budgets))
+    is_paid_ahead = key.key_type is KeyType.MANAGED or any(budget.is_hard for budget in budgets)
     targets = offer.every
     if offer.priced is not targets and snap.needs_price(is_paid_ahead=is_paid_ahead):
         if offer.priced is None:
             raise _no_price(call, offer)
         targets = offer.priced
 
-    size: _Size | None = None
-    tokens, amount = None, 0
+    tokens: TokenSlot | None = None
+    amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        size = _size(snap, call, targets.context_tokens, gateway.limiter)
-        amount = _bound(targets, size) if is_paid_ahead else 0
-        wanted = size.input_tokens + size.output_tokens
-        tokens = gateway.limiter.reserve_tokens(key, wanted, call.started_s)
+        prompt, most_in, most_out, output_limit = _size(snap, call, targets, gateway.limiter)
+        if is_paid_ahead:
+            amount = upper_bound(targets, input_tokens=most_in, output_tokens=most_out)
+        tokens = gateway.limiter.reserve_tokens(key, most_in + most_out, call.started_s)
+    else:
+        # The prompt is not counted ahead: a rough size does for a crash.
+        prompt = estimate_chars(call.request.size_bytes)
     try:
         hold = gateway.reserve.hold(call, budgets, amount)
         try:
-            open_call = _open_call(call, targets.attempts[0], targets.prices[0], size)
-            written = _write(gateway, hold, open_call)
+            open_call, written = _open(gateway, call, targets, hold, prompt)
         except BaseException:
             gateway.reserve.release(hold)
             raise
@@ -126,23 +120,11 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
         hold=hold,
         targets=targets,
         tokens=tokens,
-        output_limit=size.output_limit if size else None,
-        max_output_tokens=size.output_tokens if size else None,
+        output_limit=output_limit,
+        max_output_tokens=most_out,
         written=written,
         call=open_call,
     )
-
-
-def _bound(targets: Targets, size: _Size) -> int:
-    """Return what the dearest of the targets can cost."""
-    dearest = 0
-    for price in targets.prices:
-        if price is not None:
-            bound = upper_bound(
-                price, input_tokens=size.input_tokens, output_tokens=size.output_tokens
-            )
-            dearest = max(dearest, bound)
-    return dearest
 
 
 def _no_price(call: Call, offer: Offer) -> Forbidden:
@@ -154,21 +136,28 @@ def _no_price(call: Call, offer: Offer) -> Forbidden:
     return Forbidden(msg, code="model_not_priced", param="model")
 
 
-def _size(snap: Snapshot, call: Call, context_tokens: int | None, limiter: RateLimiter) -> _Size:
-    """Bound the tokens of a call from above."""
+def _size(
+    snap: Snapshot, call: Call, targets: Targets, limiter: RateLimiter
+) -> tuple[int, int, int, int | None]:
+    """Bound the tokens of a call from above.
+
+    Returns the prompt as estimated, the same with a margin, the output of all choices, and what to
+    send as ``max_tokens``: None where the caller gave it.
+    """
     peek = call.request.peek
     prompt = estimate_messages(peek.messages, peek.tools or ())
     if peek.functions:
         prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions)
-    most = math.ceil(prompt * PROMPT_MARGIN)
-    choices = max(1, peek.n or 1)
-    if peek.max_tokens is not None or peek.max_completion_tokens is not None:
-        # A vendor may read either.
-        given = max(0, peek.max_tokens or 0, peek.max_completion_tokens or 0)
-        return _Size(prompt, most, given * choices, None)
+    most = ceil(prompt * PROMPT_MARGIN)
+    choices = 1 if peek.n is None else max(1, peek.n)
+    given = peek.max_tokens
+    if peek.max_completion_tokens is not None:  # a vendor may read either
+        given = max(given or 0, peek.max_completion_tokens)
+    if given is not None:
+        return prompt, most, max(0, given) * choices, None
     limit = snap.default_max_tokens
-    if context_tokens is not None:
-        limit = max(1, min(limit, context_tokens - most))
+    if targets.context_tokens is not None:
+        limit = max(1, min(limit, targets.context_tokens - most))
     per_minute = call.caller.key.rate_limit_tpm
     tokens_left = limiter.tokens_left(call.caller.key, call.started_s)
     if per_minute is not None and tokens_left is not None:
@@ -176,33 +165,32 @@ def _size(snap: Snapshot, call: Call, context_tokens: int | None, limiter: RateL
         # not cut shorter than this, though: then the call waits for room.
         least = min(LEAST_OUTPUT_TOKENS, per_minute // 4, (per_minute - most) // choices)
         limit = max(1, min(limit, max(least, (tokens_left - most) // choices)))
-    return _Size(prompt, most, limit * choices, limit)
+    return prompt, most, limit * choices, limit
 
 
-def _open_call(call: Call, attempt: Attempt, price: Price | None, size: _Size | None) -> OpenCall:
-    key = call.caller.key
-    # Where nothing is limited, the prompt is not counted ahead: a rough size does for a crash.
-    prompt = size.prompt_tokens if size else estimate_chars(call.request.size_bytes)
-    return OpenCall(
+def _open(
+    gateway: Gateway, call: Call, targets: Targets, hold: Hold, prompt_tokens: int
+) -> tuple[OpenCall, Awaitable[None] | None]:
+    """Have the hold written, and return what is written with it, and what is done when it is."""
+    key, request, first = call.caller.key, call.request, targets.attempts[0]
+    is_stream = request.is_stream
+    opened = OpenCall(
         owner=key.owner,
         org_id=key.org_id,
         op=call.op,
-        model=call.request.model,
-        provider=attempt.provider.id,
-        upstream_model=attempt.model,
-        is_stream=call.request.is_stream,
-        input_tokens=prompt,
-        price=price,
+        model=request.model,
+        provider=first.provider.id,
+        upstream_model=first.model,
+        is_stream=is_stream,
+        input_tokens=prompt_tokens,
+        price=targets.prices[0],
         tags=call.tags,
     )
-
-
-def _write(gateway: Gateway, hold: Hold, call: OpenCall) -> Awaitable[None] | None:
-    entry = HoldEntry(hold, call, partial(_not_written, gateway))
-    if call.is_stream:
-        return gateway.stores.state.write(entry)
+    entry = HoldEntry(hold, opened, partial(_not_written, gateway))
+    if is_stream:
+        return opened, gateway.stores.state.write(entry)
     gateway.stores.state.write_soon(entry)
-    return None
+    return opened, None
 
 
 def _not_written(gateway: Gateway, hold: Hold, error: Exception) -> None:

@@ -22,7 +22,7 @@ from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import Internal, Overloaded, PrismError, UpstreamError
-from prismd.kernel.money import NanoUsd, format_usd
+from prismd.kernel.money import format_usd
 from prismd.metering.billing import bill
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
@@ -32,7 +32,7 @@ from prismd.snapshot import Snapshot
 from prismd.wire.call import Call, Caller
 from prismd.wire.common import Usage
 from prismd.wire.idempotency import Answer
-from prismd.wire.ledger import credit_account
+from prismd.wire.ledger import Hold
 from prismd.wire.usage import CallRecord
 
 _FAULT = "The gateway failed to handle this call."
@@ -112,7 +112,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         ),
     )
     headers = _answer_headers(admission, answer.attempt, trace)
-    _add_cost(headers, gateway, record)
+    _add_cost(headers, record, reservation.hold)
     return Reply(headers, body=answer.body)
 
 
@@ -133,7 +133,7 @@ async def _stream(walk: Walk, reservation: Reservation, begun: Begun) -> Reply:
     """Answer with a stream: its hold is durable, and its first byte may leave."""
     gateway, call = walk.gateway, walk.call
     await hold_durably(gateway, reservation, begun)
-    begun.decoder.annotate = partial(_metadata, gateway, call, reservation, begun)
+    begun.decoder.annotate = partial(_metadata, call, reservation, begun)
     stream = gateway.streams[call.id] = _relay(walk, reservation, begun)
     headers = _answer_headers(walk.admission, begun.attempt, walk.trace)
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
@@ -208,26 +208,24 @@ def _speakable(model: str) -> str:
     return quote(model, safe="/:+=@,*")
 
 
-def _add_cost(headers: dict[str, str], gateway: Gateway, record: CallRecord) -> None:
+def _add_cost(headers: dict[str, str], record: CallRecord, hold: Hold) -> None:
     headers["x-prism-latency-ms"] = f"{record.latency_ms:.1f}"
     if record.cost_nano_usd is not None:
-        headers["x-prism-cost"] = format_usd(NanoUsd(record.cost_nano_usd))
-    if record.account == credit_account(record.key_id):
-        left = gateway.reserve.credits(record.key_id).posted
-        headers["x-prism-credits-remaining"] = format_usd(NanoUsd(left))
+        headers["x-prism-cost"] = format_usd(record.cost_nano_usd)
+    if hold.credits is not None:
+        headers["x-prism-credits-remaining"] = format_usd(hold.credits.posted)
 
 
-def _metadata(
-    gateway: Gateway, call: Call, reservation: Reservation, answer: Begun, usage: Usage
-) -> bytes:
+def _metadata(call: Call, reservation: Reservation, answer: Begun, usage: Usage) -> bytes:
     """Say in the usage chunk of a stream what headers say of a whole answer."""
     found: dict[str, object] = {"request_id": call.id}
     price = reservation.price_of(answer.attempt)
     cost = bill(price, usage).cost_nano_usd if price is not None else None
     if cost is not None:
         found |= {"cost": jsonio.Usd(cost), "cost_nano_usd": cost}
-    if reservation.hold.is_prepaid:
-        left = gateway.reserve.credits(call.caller.key.id).posted - (cost or 0)
+    prepaid = reservation.hold.credits
+    if prepaid is not None:
+        left = prepaid.posted - (cost or 0)
         found |= {"credits_remaining": jsonio.Usd(left), "credits_remaining_nano_usd": left}
     return jsonio.encode(found)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from prismd.kernel.money import NanoUsd, format_usd
+from prismd.kernel.money import format_usd
 
 Raw = msgspec.Raw
 JsonObject = dict[str, Any]
@@ -26,7 +26,7 @@ class Usd:
     __slots__ = ("nano",)
 
     def __init__(self, nano: int) -> None:
-        self.nano = NanoUsd(nano)
+        self.nano = nano
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_hook)

@@ -19,6 +19,9 @@ PICO_PER_USD = NANO_PER_USD * PICO_PER_NANO
 MAX_USD = 10_000_000
 """The largest amount accepted from outside, in dollars."""
 
+_decimal = "{}.{:09d}".format
+"""Writes dollars and what is left of them in nano-dollars."""
+
 
 def parse_dollars(text: str, *, decimals: int) -> Decimal:
     """Read plain decimal dollars exactly.
@@ -48,13 +51,11 @@ def parse_usd(text: str) -> NanoUsd:
     return NanoUsd(int(parse_dollars(text, decimals=9) * NANO_PER_USD))
 
 
-def format_usd(amount: NanoUsd) -> str:
-    """Write dollars as a plain decimal: no exponent, no trailing zeros, ``0`` for nothing."""
-    sign = "-" if amount < 0 else ""
-    dollars, nano = divmod(abs(amount), NANO_PER_USD)
-    if not nano:
-        return f"{sign}{dollars}"
-    return f"{sign}{dollars}.{nano:09d}".rstrip("0")
+def format_usd(nano: int) -> str:
+    """Write nano-dollars as plain decimal dollars: no exponent, no trailing zeros, or ``0``."""
+    if nano < 0:
+        return f"-{format_usd(-nano)}"
+    return _decimal(*divmod(nano, NANO_PER_USD)).rstrip("0").rstrip(".")
 
 
 def format_price(price: PicoUsd, per: int) -> str:
@@ -63,9 +64,9 @@ def format_price(price: PicoUsd, per: int) -> str:
     return f"{dollars}.{pico:012d}".rstrip("0").rstrip(".")
 
 
-def ceil_to_nano(cost: PicoUsd) -> NanoUsd:
-    """Round an exact cost up to a whole nano-dollar; done once per request."""
-    return NanoUsd(-(-cost // PICO_PER_NANO))
+def ceil_to_nano(pico: int) -> int:
+    """Round an exact cost up to whole nano-dollars; done once per request."""
+    return -(-pico // PICO_PER_NANO)
 
 
 def pico_per_unit(usd: Decimal, per: int) -> PicoUsd:

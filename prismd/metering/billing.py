@@ -6,12 +6,13 @@ parts that have no rate of their own.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from msgspec.structs import astuple
 
-from prismd.kernel.money import NanoUsd, PicoUsd, ceil_to_nano
+from prismd.kernel.money import ceil_to_nano
 from prismd.wire.common import Usage
-from prismd.wire.price import PARTS, Bill, Price, PriceLine, Rates, Unit, amount_of
+from prismd.wire.price import PARTS, Bill, Dearest, Price, PriceLine, Rates, Unit, amount_of
 
 
 def _named(units: Iterable[Unit]) -> tuple[tuple[Unit, str], ...]:
@@ -23,8 +24,8 @@ _INPUT_PARTS = _named(PARTS[Unit.INPUT])
 _OUTPUT_PARTS = _named(PARTS[Unit.OUTPUT])
 _DIVIDED = {Unit.INPUT, Unit.OUTPUT, *PARTS[Unit.INPUT], *PARTS[Unit.OUTPUT]}
 _UNDIVIDED = _named(unit for unit in Unit if unit not in _DIVIDED)
-_ONLY_WHOLES = astuple(Usage(requests=1))[2:]
-"""The end of a usage that is just so much in and so much out, as that of most calls."""
+_NOTHING_ELSE = [*astuple(Usage(requests=1))[4:]]
+"""The end of a usage that is tokens in and out, some cached or thought, as that of most calls."""
 
 
 def bill(price: Price, usage: Usage) -> Bill:
@@ -33,7 +34,35 @@ def bill(price: Price, usage: Usage) -> Bill:
     Parts never exceed their whole: what a vendor reports beyond it is not billed. Where they would
     together, the earlier in ``PARTS`` counts (tokens that are cached and audio count as cached).
     """
-    rates = _rates_at(price, usage.input_tokens) if price.tiers else price.rates
+    input_tokens, output_tokens, cached_tokens, _, *others = astuple(usage)
+    plain = price.plain
+    if (
+        plain is None
+        or others != _NOTHING_ELSE
+        or not output_tokens
+        or cached_tokens >= input_tokens
+    ):
+        return _bill_each(price, usage)
+    per_input, per_output, per_cached = plain
+    cached: tuple[PriceLine, ...] = ()
+    exact = 0
+    if cached_tokens and per_cached is not None:
+        input_tokens -= cached_tokens
+        exact = cached_tokens * per_cached
+        cached = (PriceLine(Unit.CACHED_INPUT, cached_tokens, per_cached, exact),)
+    of_input, of_output = input_tokens * per_input, output_tokens * per_output
+    exact += of_input + of_output
+    lines = (
+        PriceLine(Unit.INPUT, input_tokens, per_input, of_input),
+        *cached,
+        PriceLine(Unit.OUTPUT, output_tokens, per_output, of_output),
+    )
+    return Bill(lines, exact, ceil_to_nano(exact), price.source)
+
+
+def _bill_each(price: Price, usage: Usage) -> Bill:
+    """Bill everything that a call can have used."""
+    rates = _rates_at(price, usage.input_tokens)
     lines, unpriced = [], []
     for unit, quantity in _quantities(rates, usage):
         rate = rates.get(unit)
@@ -41,21 +70,30 @@ def bill(price: Price, usage: Usage) -> Bill:
             lines.append(PriceLine(unit, quantity, rate, amount_of(unit, quantity, rate)))
         elif unit is not Unit.REQUEST:  # most vendors do not charge for calls as such
             unpriced.append(unit)
-    exact = PicoUsd(sum(line.amount_pico_usd for line in lines))
+    exact = sum(line.amount_pico_usd for line in lines)
     return Bill(tuple(lines), exact, ceil_to_nano(exact), price.source, tuple(unpriced))
 
 
-def upper_bound(price: Price, *, input_tokens: int, output_tokens: int) -> NanoUsd:
+class Priced(Protocol):
+    """A price, or the prices of all that a call may be sent to."""
+
+    @property
+    def dearest(self) -> tuple[Dearest, ...]:
+        """What tokens cost at most."""
+        ...
+
+
+def upper_bound(priced: Priced, *, input_tokens: int, output_tokens: int) -> int:
     """Return what one call with at most so many tokens can cost: all at the dearest rates.
 
     What is not counted in tokens (images, searches, seconds) is not in it; a fee per call is.
+    In nano-dollars.
     """
-    exact = 0
-    for tier in price.dearest:
-        if tier.above < input_tokens or not tier.above:
-            amount = input_tokens * tier.input_pico_usd + output_tokens * tier.output_pico_usd
-            exact = max(exact, amount + tier.request_pico_usd)
-    return ceil_to_nano(PicoUsd(exact))
+    most = 0
+    for above, per_input, per_output, per_request in priced.dearest:
+        if above < input_tokens or not above:
+            most = max(most, input_tokens * per_input + output_tokens * per_output + per_request)
+    return ceil_to_nano(most)
 
 
 def _rates_at(price: Price, input_tokens: int) -> Rates:
@@ -68,9 +106,6 @@ def _rates_at(price: Price, input_tokens: int) -> Rates:
 
 def _quantities(rates: Rates, usage: Usage) -> list[tuple[Unit, int]]:
     """Return what was used, without zeros; each token is in exactly one of the counts."""
-    counts = astuple(usage)
-    if counts[2:] == _ONLY_WHOLES and counts[0] and counts[1]:
-        return [(Unit.INPUT, counts[0]), (Unit.OUTPUT, counts[1]), (Unit.REQUEST, 1)]
     found = _split(rates, usage, Unit.INPUT, usage.input_tokens, _INPUT_PARTS)
     found += _split(rates, usage, Unit.OUTPUT, usage.output_tokens, _OUTPUT_PARTS)
     for unit, name in _UNDIVIDED:

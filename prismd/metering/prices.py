@@ -50,11 +50,11 @@ class PriceBook:
         self._own = dict(own)
         self._overrides = overrides
         self._facts: dict[tuple[str, str, bool], ModelFacts] = {}
-        self._period = 0
+        self._period = 0.0
 
-    def edition(self) -> tuple[int, int]:
+    def edition(self) -> tuple[int, float]:
         """Return what changes whenever a price may have changed."""
-        return self._overrides.edition, clock.now_s() // REMEMBERED_S
+        return self._overrides.edition, clock.wall_s() // REMEMBERED_S
 
     def facts(self, public_name: str, priced: PricedModel, org_id: str | None = None) -> ModelFacts:
         """Return what is known of a model, for the calls of an org."""
@@ -75,7 +75,7 @@ class PriceBook:
 
     def _known(self, priced: PricedModel) -> ModelFacts:
         key = (priced.spec.type, priced.model, priced.is_local)
-        period = clock.now_s() // REMEMBERED_S
+        period = clock.wall_s() // REMEMBERED_S
         if period != self._period or len(self._facts) >= MAX_REMEMBERED:  # names may be a caller's
             self._period = period
             self._facts.clear()

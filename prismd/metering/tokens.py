@@ -17,7 +17,7 @@ REPLY_PRIMER_TOKENS = 3
 IMAGE_TOKENS = 765
 """A high-detail image of 1024 by 1024; what an image is counted as when its size is not known."""
 
-_ASCII_CHARS_PER_TOKEN = 4.0
+_ASCII_CHARS_PER_TOKEN = 4
 _OTHER_CHARS_PER_TOKEN = 1.5
 
 
@@ -41,21 +41,34 @@ _decode_message = msgspec.json.Decoder(_Message).decode
 def estimate_text(text: str) -> int:
     """Estimate the tokens of a text."""
     if text.isascii():
-        return math.ceil(len(text) / _ASCII_CHARS_PER_TOKEN)
+        return estimate_chars(len(text))
     plain = len(text.encode("ascii", "ignore"))
     return math.ceil(plain / _ASCII_CHARS_PER_TOKEN + (len(text) - plain) / _OTHER_CHARS_PER_TOKEN)
 
 
 def estimate_chars(chars: int) -> int:
     """Estimate the tokens of a text of which only the length is known."""
-    return math.ceil(chars / _ASCII_CHARS_PER_TOKEN)
+    return -(-chars // _ASCII_CHARS_PER_TOKEN)  # rounded up
 
 
 def estimate_messages(messages: Sequence[msgspec.Raw], tools: Sequence[msgspec.Raw] = ()) -> int:
     """Estimate the prompt tokens of chat messages and tools, framing included."""
-    total = REPLY_PRIMER_TOKENS
+    total = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS * len(messages)
     for raw in messages:
-        total += MESSAGE_OVERHEAD_TOKENS + _estimate_message(raw)
+        try:
+            message = _decode_message(raw)
+        except (msgspec.DecodeError, RecursionError):
+            total += estimate_chars(len(bytes(raw)))
+            continue
+        text = message.content
+        if isinstance(text, str) and text.isascii():  # as that of most messages
+            total += -(-len(text) // _ASCII_CHARS_PER_TOKEN)
+        elif text:
+            total += _estimate_content(text)
+        if message.name:
+            total += estimate_text(message.name)
+        if message.tool_calls is not _NO_TOOL_CALLS:
+            total += estimate_chars(len(bytes(message.tool_calls)))
     for tool in tools:
         total += estimate_chars(len(bytes(tool)))
     return total
@@ -71,16 +84,7 @@ def estimate_usage(peek: ChatPeek, *, output_chars: int) -> Usage:
     )
 
 
-def _estimate_message(raw: msgspec.Raw) -> int:
-    try:
-        message = _decode_message(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return estimate_chars(len(bytes(raw)))
-    tokens = estimate_text(message.name) if message.name else 0
-    if message.tool_calls is not _NO_TOOL_CALLS:
-        tokens += estimate_chars(len(bytes(message.tool_calls)))
-    if isinstance(message.content, str):
-        return tokens + estimate_text(message.content)
-    for part in message.content or ():
-        tokens += IMAGE_TOKENS if part.text is None else estimate_text(part.text)
-    return tokens
+def _estimate_content(content: str | list[_Part]) -> int:
+    if isinstance(content, str):
+        return estimate_text(content)
+    return sum(IMAGE_TOKENS if part.text is None else estimate_text(part.text) for part in content)

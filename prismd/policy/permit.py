@@ -40,4 +40,4 @@ def permit(call: Call, limiter: RateLimiter) -> Admission:
     if key.allowed_tools is not None or key.denied_tools is not None:
         access.check_tools(key, tool_names(call.request))
     state = limiter.admit(key, call.started_s)
-    return Admission(limiter, key.id, state.headers() if state else {})
+    return Admission(limiter, key.id, state.headers() if state is not None else {})

@@ -7,8 +7,8 @@ it has used. The state belongs to the process, not to a config snapshot: a reloa
 resets nothing.
 """
 
-import math
 from collections import deque
+from math import ceil
 
 import msgspec
 
@@ -31,9 +31,9 @@ class RateState(msgspec.Struct, frozen=True):
     def headers(self) -> dict[str, str]:
         """Return the response headers."""
         return {
-            "x-ratelimit-limit-requests": str(self.limit),
-            "x-ratelimit-remaining-requests": str(self.remaining),
-            "x-ratelimit-reset-requests": str(math.ceil(self.reset_s)),
+            "x-ratelimit-limit-requests": f"{self.limit}",
+            "x-ratelimit-remaining-requests": f"{self.remaining}",
+            "x-ratelimit-reset-requests": f"{ceil(self.reset_s)}",
         }
 
 
@@ -73,8 +73,19 @@ class _Lane:
         self.tokens = 0
         """The sum of ``slots``."""
 
+    def state(self, limit: int, now_s: float) -> RateState:
+        """Return where a key with this limit per minute stands."""
+        times = self.admitted_s
+        reset_s = times[-1] + WINDOW_S - now_s if times else 0.0
+        return RateState(limit, max(0, limit - len(times)), reset_s)
+
+    def forget_admitted(self, before_s: float) -> None:
+        """Let go of the calls that have left the window."""
+        while self.admitted_s and self.admitted_s[0] < before_s:
+            self.admitted_s.popleft()
+
     def forget_slots(self, before_s: float) -> None:
-        """Let go of what has left the window."""
+        """Let go of the tokens that have left the window."""
         while self.slots and self.slots[0].at_s < before_s:
             self.slots.popleft().leave()
 
@@ -95,32 +106,21 @@ class RateLimiter:
         Raises:
             LimitReached: the window is full, or all slots are taken; nothing was counted.
         """
-        lane = self._lane(key)
-        before = self._state(key, lane, now_s)
-        if key.max_concurrency is not None and lane.running >= key.max_concurrency:
-            msg = (
-                f"This key may run {key.max_concurrency} calls at once, and they are running. "
-                "Wait for one to end."
-            )
-            headers = before.headers() if before else {}
-            raise LimitReached(
-                msg, param="max_concurrency", retry_after_s=BUSY_RETRY_S, headers=headers
-            )
-        if before is not None and before.remaining <= 0:
-            wait_s = max(0.001, self._next_free_s(key, lane, now_s))
-            msg = (
-                f"This key may make {before.limit} calls per minute, and has made them. "
-                f"Try again in {math.ceil(wait_s)} s."
-            )
-            raise LimitReached(
-                msg, param="rate_limit_rpm", retry_after_s=wait_s, headers=before.headers()
-            )
+        lane = self._lanes.get(key.id) or self._begin(key)
+        admitted_s, limit, slots = lane.admitted_s, key.rate_limit_rpm, key.max_concurrency
+        if admitted_s and admitted_s[0] < now_s - WINDOW_S:
+            lane.forget_admitted(now_s - WINDOW_S)
+        if slots is not None and lane.running >= slots:
+            state = None if limit is None else lane.state(limit, now_s)
+            raise _too_many_at_once(slots, state)
+        if limit is not None and len(admitted_s) >= limit:
+            raise _too_many_calls(lane, limit, now_s)
         lane.running += 1
         self.running += 1
-        if before is None:
+        if limit is None:
             return None
-        lane.admitted_s.append(now_s)
-        return RateState(before.limit, before.remaining - 1, WINDOW_S)
+        admitted_s.append(now_s)
+        return RateState(limit, limit - len(admitted_s), WINDOW_S)
 
     def reserve_tokens(self, key: KeyRecord, tokens: int, now_s: float) -> TokenSlot | None:
         """Take tokens from the window of an admitted call's key; None when it has no limit.
@@ -131,13 +131,16 @@ class RateLimiter:
         limit = key.rate_limit_tpm
         if limit is None:
             return None
-        lane = self._lane(key)
-        lane.forget_slots(now_s - WINDOW_S)
-        if lane.tokens + tokens > limit:
+        lane = self._lanes[key.id]
+        slots = lane.slots
+        if slots and slots[0].at_s < now_s - WINDOW_S:
+            lane.forget_slots(now_s - WINDOW_S)
+        taken = lane.tokens + tokens
+        if taken > limit:
             raise _too_many_tokens(lane, limit, tokens, now_s)
+        lane.tokens = taken
         slot = TokenSlot(tokens, now_s, lane)
-        lane.tokens += tokens
-        lane.slots.append(slot)
+        slots.append(slot)
         return slot
 
     def tokens_left(self, key: KeyRecord, now_s: float) -> int | None:
@@ -160,30 +163,33 @@ class RateLimiter:
 
     def state(self, key: KeyRecord, now_s: float) -> RateState | None:
         """Return where a key stands without counting anything."""
-        return self._state(key, self._lanes.get(key.id) or _Lane(), now_s)
-
-    def _lane(self, key: KeyRecord) -> _Lane:
-        lane = self._lanes.get(key.id)
-        if lane is None:
-            lane = self._lanes[key.id] = _Lane()
-        return lane
-
-    @staticmethod
-    def _state(key: KeyRecord, lane: _Lane, now_s: float) -> RateState | None:
-        times = lane.admitted_s
-        while times and times[0] < now_s - WINDOW_S:
-            times.popleft()
         if key.rate_limit_rpm is None:
             return None
-        reset_s = times[-1] + WINDOW_S - now_s if times else 0.0
-        return RateState(key.rate_limit_rpm, max(0, key.rate_limit_rpm - len(times)), reset_s)
+        lane = self._lanes.get(key.id) or _Lane()
+        lane.forget_admitted(now_s - WINDOW_S)
+        return lane.state(key.rate_limit_rpm, now_s)
 
-    @staticmethod
-    def _next_free_s(key: KeyRecord, lane: _Lane, now_s: float) -> float:
-        limit = key.rate_limit_rpm or 0
-        if limit == 0 or not lane.admitted_s:
-            return WINDOW_S
-        return lane.admitted_s[len(lane.admitted_s) - limit] + WINDOW_S - now_s
+    def _begin(self, key: KeyRecord) -> _Lane:
+        lane = self._lanes[key.id] = _Lane()
+        return lane
+
+
+def _too_many_at_once(slots: int, state: RateState | None) -> LimitReached:
+    msg = f"This key may run {slots} calls at once, and they are running. Wait for one to end."
+    headers = {} if state is None else state.headers()
+    return LimitReached(msg, param="max_concurrency", retry_after_s=BUSY_RETRY_S, headers=headers)
+
+
+def _too_many_calls(lane: _Lane, limit: int, now_s: float) -> LimitReached:
+    times = lane.admitted_s
+    free_s = times[len(times) - limit] + WINDOW_S - now_s if limit and times else WINDOW_S
+    wait_s = max(0.001, free_s)
+    msg = (
+        f"This key may make {limit} calls per minute, and has made them. "
+        f"Try again in {ceil(wait_s)} s."
+    )
+    headers = lane.state(limit, now_s).headers()
+    return LimitReached(msg, param="rate_limit_rpm", retry_after_s=wait_s, headers=headers)
 
 
 def _too_many_tokens(lane: _Lane, limit: int, tokens: int, now_s: float) -> LimitReached:
@@ -202,7 +208,7 @@ def _too_many_tokens(lane: _Lane, limit: int, tokens: int, now_s: float) -> Limi
         wait_s = max(0.001, _room_after_s(lane, limit - tokens) + WINDOW_S - now_s)
         msg = (
             f"This key may use {limit} tokens per minute, {lane.tokens} are used or reserved, and "
-            f"this call may use up to {tokens}. Try again in {math.ceil(wait_s)} s."
+            f"this call may use up to {tokens}. Try again in {ceil(wait_s)} s."
         )
     return LimitReached(msg, param="rate_limit_tpm", retry_after_s=wait_s, headers=headers)
 

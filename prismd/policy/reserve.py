@@ -9,16 +9,17 @@ than there is, but for calls that cost more than they could have known (overruns
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prismd.kernel import clock
 from prismd.kernel.errors import InsufficientCredits, LimitReached
 from prismd.kernel.jsonio import Usd
 from prismd.kernel.money import NanoUsd, format_usd
-from prismd.policy.budgets import BudgetBook, bounds, window_at
+from prismd.policy.budgets import DAY_S, BudgetBook, bounds, window_at
 from prismd.wire.budget import Budget, BudgetWindow, WindowRef, WindowSums
 from prismd.wire.call import Call
 from prismd.wire.key import KeyType
-from prismd.wire.ledger import Hold, credit_account, spend_account
+from prismd.wire.ledger import Credits, Hold, credit_account, spend_account
 
 HOLD_S = 3_900.0
 """How long a hold is good: longer than any call may take without renewing it."""
@@ -26,18 +27,11 @@ HOLD_S = 3_900.0
 _WINDOWS_KEPT = 2
 """Windows of a budget that are remembered: a clock that steps back finds the one before."""
 
+_MAX_REMEMBERED = 4_096
+"""Sets of budgets whose running windows are remembered at once."""
+
 _NEVER_S = 365 * 86_400.0
 """What to wait for a budget that never starts anew."""
-
-
-class Credits:
-    """A key's prepaid money."""
-
-    __slots__ = ("held", "posted")
-
-    def __init__(self, posted: int = 0) -> None:
-        self.posted = posted
-        self.held = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +43,17 @@ class BudgetAlert:
     spent_nano_usd: int
 
 
+class _Running(NamedTuple):
+    """The windows of some budgets that run today, and what these have seen."""
+
+    windows: tuple[WindowRef, ...]
+    limits: tuple[int | None, ...]
+    """None for a soft one."""
+    sums: tuple[WindowSums, ...]
+    hard: tuple[tuple[Budget, WindowSums], ...]
+    """Those that can refuse a call."""
+
+
 class Reserve:
     """Credits and budgets of all keys. Used from the event loop only."""
 
@@ -57,6 +62,10 @@ class Reserve:
         self._credits: dict[str, Credits] = {}
         self._windows: dict[str, dict[int, WindowSums]] = {}
         """Budget id → start of a window → what it has seen."""
+        self._today = 0.0
+        """The day of ``_running``, counted from the epoch."""
+        self._running: dict[tuple[Budget, ...], _Running] = {}
+        """Forgotten when the day changes or a window begins."""
         self.faulty_keys: set[str] = set()
         """Keys whose books in memory and on disk did not agree: they may spend nothing."""
 
@@ -67,14 +76,17 @@ class Reserve:
         windows: Mapping[WindowRef, WindowSums],
     ) -> None:
         """Take over what the database knows, at start."""
-        self._credits = {key_id: Credits(posted) for key_id, posted in balances.items()}
+        self._credits = {
+            key_id: Credits(credit_account(key_id), posted) for key_id, posted in balances.items()
+        }
         self.budgets = BudgetBook(budgets)
+        self._running.clear()
         for window, sums in windows.items():
             self._windows.setdefault(window.budget_id, {})[window.starts_at_s] = sums
 
     def credits(self, key_id: str) -> Credits:
         """Return what a key has and holds."""
-        return self._credits.get(key_id) or Credits()
+        return self._credits.get(key_id) or Credits(credit_account(key_id))
 
     def grant(self, key_id: str, amount: int) -> None:
         """Add credits that have been written down."""
@@ -100,41 +112,44 @@ class Reserve:
             InsufficientCredits: the key's credits do not suffice. LimitReached: a hard budget.
         """
         key, now_s = call.caller.key, clock.wall_s()
-        is_prepaid = key.key_type is KeyType.MANAGED
-        if key.id in self.faulty_keys:
-            msg = (
-                "The books of this key do not agree, so it may spend nothing. "
-                "Ask the operator: 'prismctl ledger verify' names what is wrong."
-            )
-            raise InsufficientCredits(msg, code="ledger_mismatch")
-        mine = self._mine(key.id) if is_prepaid else None
-        if mine is not None and (mine.posted <= 0 or mine.posted - mine.held < amount):
-            raise _no_credits(mine, amount)
-        seen = [(budget, window_at(budget, now_s)) for budget in budgets] if budgets else ()
-        for budget, window in seen:
-            sums = self._sums(window)
-            left = budget.limit_nano_usd - sums.counted_nano_usd
-            if budget.is_hard and (left <= 0 or left - sums.held_nano_usd < amount):
-                raise _over_budget(budget, sums, amount, now_s)
+        key_id = key.id
+        if key_id in self.faulty_keys:
+            raise _books_disagree()
+        mine: Credits | None = None
+        if key.key_type is KeyType.MANAGED:
+            mine = self._credits.get(key_id) or self._mine(key_id)
+            posted = mine.posted
+            if posted <= 0 or posted - mine.held < amount:
+                raise _no_credits(mine, amount)
+        if now_s // DAY_S != self._today:
+            self._running.clear()
+            self._today = now_s // DAY_S
+        running = self._running.get(budgets) or self._find(budgets, now_s)
+        for budget, seen in running.hard:
+            left = budget.limit_nano_usd - seen.spent_nano_usd + seen.forgiven_nano_usd
+            if left <= 0 or left - seen.held_nano_usd < amount:
+                raise _over_budget(budget, seen, amount, now_s)
         if mine is not None:
             mine.held += amount
-        for _, window in seen:
-            self._sums(window).held_nano_usd += amount
+        for seen in running.sums:
+            seen.held_nano_usd += amount
         return Hold(
             request_id=call.id,
-            key_id=key.id,
-            account=credit_account(key.id) if is_prepaid else spend_account(key.id),
+            key_id=key_id,
+            account=spend_account(key_id) if mine is None else mine.account,
             amount_nano_usd=amount,
-            windows=tuple([window for _, window in seen]),
-            limits=tuple([budget.limit_nano_usd if budget.is_hard else None for budget, _ in seen]),
+            windows=running.windows,
+            limits=running.limits,
             created_at_s=now_s,
             expires_at_s=now_s + HOLD_S,
+            credits=mine,
+            sums=running.sums,
         )
 
     def _mine(self, key_id: str) -> Credits:
         mine = self._credits.get(key_id)
         if mine is None:
-            mine = self._credits[key_id] = Credits()
+            mine = self._credits[key_id] = Credits(credit_account(key_id))
         return mine
 
     def owe(self, hold: Hold, cost: int) -> None:
@@ -147,16 +162,22 @@ class Reserve:
 
     def settle(self, hold: Hold, cost: int) -> list[BudgetAlert]:
         """Take the cost of a call, whose settlement is durable, and give back its hold."""
-        self._add_held(hold, -max(cost, hold.amount_nano_usd))
-        if hold.is_prepaid:
-            self._credits[hold.key_id].posted -= cost
+        held = max(hold.amount_nano_usd, cost)  # see ``owe``
+        mine = hold.credits
+        if mine is not None:
+            mine.held -= held
+            mine.posted -= cost
         alerts = []
-        for window in hold.windows:
-            sums = self._sums(window)
-            before = sums.counted_nano_usd
-            sums.spent_nano_usd += cost
+        for window, sums in zip(hold.windows, hold.sums, strict=True):
+            sums.held_nano_usd -= held
+            spent = sums.spent_nano_usd = sums.spent_nano_usd + cost
             budget = self.budgets.get(window.budget_id)
-            if budget is not None and (alert := _alert(budget, before, sums.counted_nano_usd)):
+            if budget is None:
+                continue
+            after = spent - sums.forgiven_nano_usd
+            if after * 100 >= budget.limit_nano_usd * budget.warn_percent and (
+                alert := _alert(budget, after - cost, after)
+            ):
                 alerts.append(alert)
         return alerts
 
@@ -165,15 +186,32 @@ class Reserve:
         self._add_held(hold, -hold.amount_nano_usd)
 
     def _add_held(self, hold: Hold, amount: int) -> None:
-        if hold.is_prepaid:
-            self._credits[hold.key_id].held += amount
-        for window in hold.windows:
-            self._sums(window).held_nano_usd += amount
+        if hold.credits is not None:
+            hold.credits.held += amount
+        for sums in hold.sums:
+            sums.held_nano_usd += amount
+
+    def _find(self, budgets: tuple[Budget, ...], now_s: float) -> _Running:
+        """Find what runs of budgets, and remember it for the other calls of the day."""
+        windows = tuple(window_at(budget, now_s) for budget in budgets)
+        seen = [
+            (budget, self._sums(window)) for budget, window in zip(budgets, windows, strict=True)
+        ]
+        if len(self._running) >= _MAX_REMEMBERED:
+            self._running.clear()
+        running = self._running[budgets] = _Running(
+            windows,
+            tuple(budget.limit_nano_usd if budget.is_hard else None for budget in budgets),
+            tuple(sums for _, sums in seen),
+            tuple((budget, sums) for budget, sums in seen if budget.is_hard),
+        )
+        return running
 
     def _sums(self, window: WindowRef) -> WindowSums:
         windows = self._windows.setdefault(window.budget_id, {})
         sums = windows.get(window.starts_at_s)
         if sums is None:
+            self._running.clear()
             sums = windows[window.starts_at_s] = WindowSums()
             for start in sorted(windows)[:-_WINDOWS_KEPT]:
                 if not windows[start].held_nano_usd and start != window.starts_at_s:
@@ -194,10 +232,18 @@ def resets_at_s(window: BudgetWindow, now_s: float) -> int | None:
     return bounds(window, now_s)[1]
 
 
+def _books_disagree() -> InsufficientCredits:
+    msg = (
+        "The books of this key do not agree, so it may spend nothing. "
+        "Ask the operator: 'prismctl ledger verify' names what is wrong."
+    )
+    return InsufficientCredits(msg, code="ledger_mismatch")
+
+
 def _no_credits(mine: Credits, amount: int) -> InsufficientCredits:
     msg = (
-        f"This call may cost up to ${_usd(amount)}, but the credits of this key are "
-        f"${_usd(mine.posted)}, of which ${_usd(mine.held)} are held by running calls. "
+        f"This call may cost up to ${format_usd(amount)}, but the credits of this key are "
+        f"${format_usd(mine.posted)}, of which ${format_usd(mine.held)} are held by running calls. "
         "Ask for fewer tokens (max_tokens), or have credits added."
     )
     details = money(needed=amount, balance=mine.posted, held=mine.held)
@@ -209,9 +255,9 @@ def _over_budget(budget: Budget, sums: WindowSums, amount: int, now_s: float) ->
     when = f"It starts anew at {clock.iso(resets_s)}." if resets_s else "It does not start anew."
     msg = (
         f"The {budget.window} budget of {budget.scope} '{budget.subject}' is "
-        f"${_usd(budget.limit_nano_usd)}: ${_usd(sums.counted_nano_usd)} are spent, "
-        f"${_usd(sums.held_nano_usd)} are held by running calls, and this call may cost up to "
-        f"${_usd(amount)}. {when}"
+        f"${format_usd(budget.limit_nano_usd)}: ${format_usd(sums.counted_nano_usd)} are spent, "
+        f"${format_usd(sums.held_nano_usd)} are held by running calls, and this call may cost "
+        f"up to ${format_usd(amount)}. {when}"
     )
     return LimitReached(
         msg,
@@ -242,7 +288,3 @@ def _alert(budget: Budget, before: int, after: int) -> BudgetAlert | None:
         if before * 100 < mark <= after * 100:
             return BudgetAlert(budget, percent, after)
     return None
-
-
-def _usd(amount: int) -> str:
-    return format_usd(NanoUsd(amount))

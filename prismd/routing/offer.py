@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from prismd.routing.plan import Attempt
-from prismd.wire.price import ModelFacts, Price
+from prismd.wire.price import Dearest, ModelFacts, Price
 
 OfferName: TypeAlias = tuple[str, str, tuple[str, ...] | None, str | None]
 """What an offer depends on, but for what is in force: model, op, a key's providers, its org."""
@@ -18,6 +18,8 @@ class Targets(msgspec.Struct, frozen=True, eq=False):
     attempts: tuple[Attempt, ...]
     prices: tuple[Price | None, ...]
     """What each of them costs."""
+    dearest: tuple[Dearest, ...]
+    """What tokens cost at most at any of these prices."""
     context_tokens: int | None
     """The smallest context window that is known."""
     is_drained: bool
@@ -27,7 +29,7 @@ class Targets(msgspec.Struct, frozen=True, eq=False):
 class Offer(msgspec.Struct, frozen=True, eq=False):
     """What a call may be sent to, with and without the models whose price is not known."""
 
-    edition: tuple[int, int]
+    edition: tuple[int, float]
     """Of the prices."""
     every: Targets
     priced: Targets | None
@@ -44,7 +46,7 @@ def make_offer(
     facts: Sequence[ModelFacts],
     *,
     drained: Collection[str],
-    edition: tuple[int, int],
+    edition: tuple[int, float],
 ) -> Offer:
     """Put an offer together.
 
@@ -64,9 +66,12 @@ def make_offer(
 
 def _targets(known: Sequence[tuple[Attempt, ModelFacts]], drained: Collection[str]) -> Targets:
     contexts = (fact.context_tokens for _, fact in known)
+    prices = tuple(fact.price for _, fact in known)
+    dearest = {rates: None for price in prices if price is not None for rates in price.dearest}
     return Targets(
         tuple(attempt for attempt, _ in known),
-        tuple(fact.price for _, fact in known),
+        prices,
+        tuple(dearest),
         min((tokens for tokens in contexts if tokens is not None), default=None),
         any(attempt.provider.id in drained for attempt, _ in known),
     )

@@ -17,7 +17,7 @@ import msgspec
 
 from prismd.kernel import clock
 from prismd.kernel.errors import StorageRefused
-from prismd.kernel.money import PicoUsd, ceil_to_nano
+from prismd.kernel.money import ceil_to_nano
 from prismd.store.audit import AuditLog, ChainCheck
 from prismd.store.checksum import checksum
 from prismd.store.db import Value
@@ -198,7 +198,7 @@ class _Verifier:
         cost = row["cost_nano_usd"]
         if cost is None:
             return
-        if str(exact) != row["cost_pico_usd"] or ceil_to_nano(PicoUsd(exact)) != cost:
+        if str(exact) != row["cost_pico_usd"] or ceil_to_nano(exact) != cost:
             self._report.found("usage", row[0], "its cost is not the sum of its price lines")
         for window in _decode_windows(row["budgets"]):
             self._window_spent[window] += cost

@@ -32,7 +32,7 @@ class BudgetWindow(StrEnum):
 DEFAULT_WARN_PERCENT = 80
 
 
-class Budget(msgspec.Struct, frozen=True, kw_only=True):
+class Budget(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """A spending limit. One per scope, subject and window."""
 
     id: str

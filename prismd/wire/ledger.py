@@ -8,7 +8,7 @@ Every transfer goes from one account to another, so all accounts together are al
 
 import msgspec
 
-from prismd.wire.budget import WindowRef
+from prismd.wire.budget import WindowRef, WindowSums
 
 GRANTS = "system:grants"
 """Where credits come from; below zero by all that was ever granted."""
@@ -27,6 +27,14 @@ def spend_account(key_id: str) -> str:
     return f"key:{key_id}:spend"
 
 
+class Credits(msgspec.Struct, gc=False, eq=False):
+    """A key's prepaid money. Mutable: its owner counts in it."""
+
+    account: str
+    posted: int = 0
+    held: int = 0
+
+
 class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Money that a running call may need, so that nobody else can spend it."""
 
@@ -42,6 +50,10 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     created_at_s: float
     expires_at_s: float
     """A hold older than this was lost by a fault of ours; a running stream renews it."""
+    credits: Credits | None = None
+    """Where it counts in memory; None when it is not prepaid, or was read from the database."""
+    sums: tuple[WindowSums, ...] = ()
+    """The same for each of ``windows``."""
 
     @property
     def is_prepaid(self) -> bool:

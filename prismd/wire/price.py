@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from prismd.kernel.money import NanoUsd, PicoUsd
+from prismd.kernel.money import PicoUsd
 
 
 class Unit(StrEnum):
@@ -74,6 +74,26 @@ class Price(msgspec.Struct, frozen=True, dict=True):
         bounds += [_dearest(tier.above, tier.rates) for tier in self.tiers]
         return tuple(bounds)
 
+    @cached_property
+    def plain(self) -> "PlainRates | None":
+        """The rates that the bills of most calls need, if no others can be; found once."""
+        rates = self.rates
+        per_input, per_output = rates.get(Unit.INPUT), rates.get(Unit.OUTPUT)
+        if self.tiers or per_input is None or per_output is None:
+            return None
+        if Unit.REASONING in rates or Unit.REQUEST in rates:
+            return None
+        return PlainRates(per_input, per_output, rates.get(Unit.CACHED_INPUT))
+
+
+class PlainRates(NamedTuple):
+    """What input and output cost where neither their amount, nor thought, nor the call does."""
+
+    input_pico_usd: PicoUsd
+    output_pico_usd: PicoUsd
+    cached_input_pico_usd: PicoUsd | None
+    """None: it is billed as other input is."""
+
 
 class Dearest(NamedTuple):
     """The highest rates that a call with more input tokens than ``above`` can be billed at."""
@@ -94,10 +114,10 @@ def _dearest(above: int, rates: Rates) -> Dearest:
     return Dearest(above, highest[Unit.INPUT], highest[Unit.OUTPUT], request)
 
 
-def amount_of(unit: Unit, quantity: int, rate: PicoUsd) -> PicoUsd:
-    """Return what a quantity costs; a part of a pico-dollar is rounded up."""
+def amount_of(unit: Unit, quantity: int, rate: PicoUsd) -> int:
+    """Return what a quantity costs in pico-dollars; a part of one is rounded up."""
     exact = quantity * rate
-    return PicoUsd(-(-exact // PER[unit]) if unit in PER else exact)
+    return -(-exact // PER[unit]) if unit in PER else exact
 
 
 class PriceLine(msgspec.Struct, frozen=True, gc=False):
@@ -107,16 +127,16 @@ class PriceLine(msgspec.Struct, frozen=True, gc=False):
     quantity: int
     price_pico_usd: PicoUsd
     """Per unit; per second for ``audio_ms`` and ``video_ms``."""
-    amount_pico_usd: PicoUsd
+    amount_pico_usd: int
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
     """What one call cost."""
 
     lines: tuple[PriceLine, ...]
-    cost_pico_usd: PicoUsd
+    cost_pico_usd: int
     """The exact sum of the lines."""
-    cost_nano_usd: NanoUsd
+    cost_nano_usd: int
     """The same, rounded up."""
     source: str
     unpriced: tuple[Unit, ...] = ()

@@ -13,7 +13,7 @@ from prismd.endpoints.queries import moment
 from prismd.endpoints.replies import json_reply
 from prismd.endpoints.usage_types import COUNTS, Sums, row_view, sums_of
 from prismd.kernel.errors import InvalidRequest
-from prismd.kernel.money import NanoUsd, format_usd
+from prismd.kernel.money import format_usd
 from prismd.store import usage as usage_table
 from prismd.store.db import Row
 
@@ -95,7 +95,7 @@ def _csv(groups: Sequence[str], data: Sequence[Row]) -> str:
     for row in data:
         cost = int(row["cost_nano_usd"] or 0)
         counts = [row[name] for name in (*groups, *COUNTS)]
-        writer.writerow([*map(_plain, counts), format_usd(NanoUsd(cost)), cost])
+        writer.writerow([*map(_plain, counts), format_usd(cost), cost])
     return text.getvalue()
 
 

@@ -195,3 +195,21 @@ def test_the_upper_bound_takes_the_dearest_rate_of_every_tier_that_can_be_reache
     assert upper_bound(own, input_tokens=200, output_tokens=10) == 801  # 800.017
     assert upper_bound(own, input_tokens=200, output_tokens=100) == 500 + 900
     assert upper_bound(price(images=5), input_tokens=9, output_tokens=9) == 0
+
+
+@given(
+    base=st.dictionaries(
+        st.sampled_from([Unit.CACHED_INPUT, Unit.REASONING, Unit.REQUEST, Unit.IMAGE]),
+        st.integers(0, 10**9).map(PicoUsd),
+    ),
+    counts=st.lists(st.integers(0, 9), min_size=4, max_size=4),
+    more=st.sampled_from([{}, {}, {"images": 1}, {"is_estimated": True}, {"requests": 2}]),
+)
+def test_short_bills_are_what_long_ones_are(
+    base: Rates, counts: list[int], more: dict[str, int]
+) -> None:
+    own = {Unit.INPUT: PicoUsd(1_501), Unit.OUTPUT: PicoUsd(6_007), **base}
+    never = Tier(10**9, rates(input_tokens=1))
+    names = ("input_tokens", "output_tokens", "cached_input_tokens", "reasoning_tokens")
+    usage = msgspec.convert({**dict(zip(names, counts, strict=True)), "requests": 1, **more}, Usage)
+    assert bill(Price(own, "config"), usage) == bill(Price(own, "config", (never,)), usage)

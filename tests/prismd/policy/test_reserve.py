@@ -137,3 +137,27 @@ def test_a_key_whose_books_do_not_agree_spends_nothing() -> None:
     reserve.faulty_keys.add("key_1")
     with pytest.raises(InsufficientCredits, match="ledger verify"):
         reserve.hold(call_of(KeyType.MANAGED), (), 1)
+
+
+def test_a_call_counts_in_the_window_that_it_began_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = make_budget()
+    reserve = make_reserve(budget)
+    hold = reserve.hold(call_of(), (budget,), 60)
+    tomorrow_s = NOW_S + 86_400
+    monkeypatch.setattr(clock, "wall_s", lambda: tomorrow_s)
+    other = reserve.hold(call_of(), (budget,), 100)
+    reserve.settle(hold, 50)
+    seen = (reserve.sums(budget, NOW_S), reserve.sums(budget, tomorrow_s))
+    assert [sums.spent_nano_usd for sums in seen] == [50, 0]
+    assert [sums.held_nano_usd for sums in seen] == [0, other.amount_nano_usd]
+
+
+def test_a_changed_budget_is_in_force_for_the_next_call_and_for_warnings() -> None:
+    budget = make_budget()
+    reserve = make_reserve(budget)
+    hold = reserve.hold(call_of(), (budget,), 60)
+    narrow = make_budget(limit_nano_usd=50)
+    reserve.budgets.put(narrow)
+    with pytest.raises(LimitReached):
+        reserve.hold(call_of(), (narrow,), 1)
+    assert [alert.percent for alert in reserve.settle(hold, 60)] == [100]

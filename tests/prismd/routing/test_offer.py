@@ -1,10 +1,12 @@
 """An offer knows which targets have prices, how much fits, and whether answers are drained."""
 
+from prismd.kernel.money import PicoUsd
+from prismd.metering.billing import upper_bound
 from prismd.providers.base import Endpoint, ProviderSpec, Upstream
 from prismd.routing.catalog import Provider
 from prismd.routing.offer import make_offer
 from prismd.routing.plan import Attempt
-from prismd.wire.price import ModelFacts, Price
+from prismd.wire.price import ModelFacts, Price, Tier, Unit
 
 PRICE = Price({}, source="config")
 
@@ -44,3 +46,19 @@ def test_an_offer_is_drained_if_any_of_its_answers_is() -> None:
     assert offer.every.is_drained
     assert offer.priced is not None
     assert not offer.priced.is_drained
+
+
+def test_a_call_is_bounded_by_the_dearest_of_its_targets() -> None:
+    steep = Price({Unit.OUTPUT: PicoUsd(9_000)}, source="config")
+    tier = Tier(100, {Unit.INPUT: PicoUsd(50_000)})
+    tiered = Price({Unit.INPUT: PicoUsd(4_000)}, source="config", tiers=(tier,))
+    facts = [ModelFacts(steep), ModelFacts(tiered), ModelFacts()]
+    offer = make_offer([FIRST, SECOND, SECOND], facts, drained=(), edition=(0, 0))
+    for input_tokens, output_tokens in ((10, 20), (20, 1), (101, 20)):
+        bounds = [
+            upper_bound(priced, input_tokens=input_tokens, output_tokens=output_tokens)
+            for priced in (offer.every, steep, tiered)
+        ]
+        assert bounds[0] == max(bounds[1:]) > 0
+    unpriced = make_offer([FIRST], facts[2:], drained=(), edition=(0, 0)).every
+    assert upper_bound(unpriced, input_tokens=9, output_tokens=9) == 0
