@@ -36,24 +36,26 @@ _DONE = _Done()
 class Exchange:
     """One request; it is in its scope under ``exchange``."""
 
-    # Class attributes are what holds for most requests from beginning to end, or is set once.
-    on_leave: Callable[[], None] | None = None
-    """Called once if the client leaves before it has its whole answer."""
-    on_known: Callable[[], None] | None = None
-    """To be called when the request has shown a valid key; None once its connection has."""
-    disconnected = False
-    body = b""
-    """What has come of the body and nobody has taken yet."""
-    more_body = True
-    response_started = False
-    response_complete = False
-    _expected_bytes: int | None = None
-    """What the answer's body must still bring; None where it says its end itself, or has none."""
-    _is_chunked = False
-    _head = b""
-    """The head of the answer, until it leaves together with the first bytes of the body."""
-    _has_news = False
-    _waiter: asyncio.Future[None] | None = None
+    __slots__ = (
+        "_expected_bytes",
+        "_has_news",
+        "_head",
+        "_is_chunked",
+        "_is_continue_expected",
+        "_waiter",
+        "body",
+        "disconnected",
+        "flow",
+        "keep_alive",
+        "more_body",
+        "on_known",
+        "on_leave",
+        "on_response",
+        "response_complete",
+        "response_started",
+        "scope",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -70,8 +72,24 @@ class Exchange:
         self.transport = transport
         self.flow = flow
         self.on_response = on_response
+        self.on_leave: Callable[[], None] | None = None
+        """Called once if the client leaves before it has its whole answer."""
+        self.on_known: Callable[[], None] | None = None
+        """To be called when the request has shown a valid key; None once its connection has."""
+        self.disconnected = False
+        self.body = b""
+        """What has come of the body and nobody has taken yet."""
+        self.more_body = True
         self.keep_alive = keep_alive
+        self.response_started = self.response_complete = False
         self._is_continue_expected = is_continue_expected
+        self._expected_bytes: int | None = None
+        """What the body of the answer must still bring; None where it needs no count."""
+        self._is_chunked = False
+        self._head = b""
+        """The head of the answer, until it leaves together with the first bytes of the body."""
+        self._has_news = False
+        self._waiter: asyncio.Future[None] | None = None
 
     # The connection's side
 

@@ -49,19 +49,6 @@ class PrismHttpProtocol(HttpToolsProtocol):
     """The strictest of the Python parsers; what it refuses is answered like any other error."""
 
     cycle: Exchange | None  # type: ignore[assignment]  # ours in place of uvicorn's
-    _is_head_open = False
-    _is_progress = False
-    _idle_since_s = 0.0
-    _idle_bytes = 0
-    """Bytes received since the last complete head, or the last piece of a body."""
-    _read_timer: asyncio.TimerHandle | None = None
-    _write_timer: asyncio.TimerHandle | None = None
-    _refusal: PrismError | None = None
-    _is_stranger = False
-    _is_refused = False
-    """Whether the request at hand has been refused, and only its body is still to come."""
-    _is_deaf = False
-    """Set for good: what comes after is not looked at, and the connection ends."""
 
     def __init__(
         self,
@@ -75,6 +62,19 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Serve one connection; ``door`` is shared by all, the rest is uvicorn's."""
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
+        self._is_head_open = False
+        self._is_progress = False
+        self._idle_since_s = 0.0
+        self._idle_bytes = 0
+        """Bytes received since the last complete head, or the last piece of a body."""
+        self._read_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+        self._refusal: PrismError | None = None
+        self._is_stranger = False
+        self._is_refused = False
+        """Whether the request at hand has been refused, and only its body is still to come."""
+        self._is_deaf = False
+        """Set for good: what comes after is not looked at, and the connection ends."""
         self._pipelined: deque[Exchange] = deque()
         """Requests that wait until those before them have their answers."""
 
