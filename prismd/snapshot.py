@@ -62,17 +62,13 @@ class Snapshot:
     allowed_hosts: frozenset[str] | None
     """Host names that are served, lower case; None: every well-formed one."""
     trusted_proxies: tuple[Network, ...]
+    max_body_bytes: int
+    """The largest body of an inference call."""
+    max_running_calls: int
+    """How many inference calls may run at once."""
+    tries_next_on_timeout: bool
+    """Whether the next target is tried when one does not answer in time."""
     _offers: dict[OfferName, Offer] = field(default_factory=dict, init=False, repr=False)
-
-    @property
-    def max_body_bytes(self) -> int:
-        """The largest body of an inference call."""
-        return self.config.server.max_request_body_size
-
-    @property
-    def max_running_calls(self) -> int:
-        """How many inference calls may run at once."""
-        return self.config.server.max_running_calls
 
     @property
     def stream_idle_timeout_s(self) -> float:
@@ -84,11 +80,6 @@ class Snapshot:
         """How many targets a call may try."""
         failover = self.config.routing.failover
         return failover.max_attempts if failover.enabled else 1
-
-    @property
-    def tries_next_on_timeout(self) -> bool:
-        """Whether the next target is tried when one does not answer in time."""
-        return self.config.routing.failover.enabled and self.config.routing.failover.on_timeout
 
     @property
     def default_max_tokens(self) -> int:
@@ -147,7 +138,8 @@ class Snapshot:
         facts = [self.facts(model, attempt.target, org_id) for attempt in attempts]
         sections = self.config.providers.items()
         drained = {name for name, section in sections if section.on_disconnect == "drain"}
-        return make_offer(attempts, facts, drained=drained, edition=edition)
+        waits = {step.provider.id: self.timeout_s(model, step.provider.id) for step in attempts}
+        return make_offer(attempts, facts, drained=drained, timeouts_s=waits, edition=edition)
 
     def facts(self, public_name: str, target: Target, org_id: str | None = None) -> ModelFacts:
         """Return context window of a model, and its price for an org."""
@@ -214,6 +206,10 @@ def build(
         admin_token=admin_token.reveal().encode(),
         allowed_hosts=config.server.served_hosts(),
         trusted_proxies=parse_networks(tuple(config.ip_acl.trusted_proxies)),
+        max_body_bytes=config.server.max_request_body_size,
+        max_running_calls=config.server.max_running_calls,
+        tries_next_on_timeout=config.routing.failover.enabled
+        and config.routing.failover.on_timeout,
     )
 
 

@@ -65,7 +65,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
     """
     gateway, snap, call, trace = walk.gateway, walk.snap, walk.call, walk.trace
     planned = reservation.targets.attempts
-    allowed_s = snap.timeout_s(call.request.model, planned[0].provider.id)
+    allowed_s = reservation.targets.timeout_s
     is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
     deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
     last: UpstreamError | None = None

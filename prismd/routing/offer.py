@@ -1,6 +1,6 @@
 """What a call may be sent to: the planned attempts, and what is known of their models."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -22,6 +22,8 @@ class Targets(msgspec.Struct, frozen=True, eq=False):
     """What tokens cost at most at any of these prices."""
     context_tokens: int | None
     """The smallest context window that is known."""
+    timeout_s: float
+    """How long a caller waits for all of them: as long as for the first."""
     is_drained: bool
     """Whether one of the answers is read to its end although the client has left."""
 
@@ -46,6 +48,7 @@ def make_offer(
     facts: Sequence[ModelFacts],
     *,
     drained: Collection[str],
+    timeouts_s: Mapping[str, float],
     edition: tuple[int, float],
 ) -> Offer:
     """Put an offer together.
@@ -54,17 +57,22 @@ def make_offer(
         attempts: As planned, at least one.
         facts: What is known of the model of each.
         drained: Ids of providers whose answers are read to their end in every case.
+        timeouts_s: Provider id → how long a caller waits for it.
         edition: Of the prices in ``facts``.
     """
     known = list(zip(attempts, facts, strict=True))
     priced = [(attempt, fact) for attempt, fact in known if fact.price is not None]
-    every = _targets(known, drained)
+    every = _targets(known, drained, timeouts_s)
     if len(priced) == len(known):
         return Offer(edition, every, every)
-    return Offer(edition, every, _targets(priced, drained) if priced else None)
+    return Offer(edition, every, _targets(priced, drained, timeouts_s) if priced else None)
 
 
-def _targets(known: Sequence[tuple[Attempt, ModelFacts]], drained: Collection[str]) -> Targets:
+def _targets(
+    known: Sequence[tuple[Attempt, ModelFacts]],
+    drained: Collection[str],
+    timeouts_s: Mapping[str, float],
+) -> Targets:
     contexts = (fact.context_tokens for _, fact in known)
     prices = tuple(fact.price for _, fact in known)
     dearest = {rates: None for price in prices if price is not None for rates in price.dearest}
@@ -73,5 +81,6 @@ def _targets(known: Sequence[tuple[Attempt, ModelFacts]], drained: Collection[st
         prices,
         tuple(dearest),
         min((tokens for tokens in contexts if tokens is not None), default=None),
+        timeouts_s[known[0][0].provider.id],
         any(attempt.provider.id in drained for attempt, _ in known),
     )

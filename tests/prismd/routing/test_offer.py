@@ -1,10 +1,12 @@
 """An offer knows which targets have prices, how much fits, and whether answers are drained."""
 
+from functools import partial
+
 from prismd.kernel.money import PicoUsd
 from prismd.metering.billing import upper_bound
 from prismd.providers.base import Endpoint, ProviderSpec, Upstream
 from prismd.routing.catalog import Provider
-from prismd.routing.offer import make_offer
+from prismd.routing.offer import make_offer as make
 from prismd.routing.plan import Attempt
 from prismd.wire.price import ModelFacts, Price, Tier, Unit
 
@@ -18,6 +20,7 @@ def attempt(name: str) -> Attempt:
 
 
 FIRST, SECOND = attempt("first"), attempt("second")
+make_offer = partial(make, timeouts_s={"first": 1.0, "second": 2.0})
 
 
 def test_targets_without_a_price_are_left_out_of_the_priced_ones() -> None:
@@ -29,6 +32,7 @@ def test_targets_without_a_price_are_left_out_of_the_priced_ones() -> None:
     assert offer.priced is not None
     assert offer.priced.attempts == (SECOND,)
     assert offer.priced.context_tokens == 20
+    assert (offer.every.timeout_s, offer.priced.timeout_s) == (1.0, 2.0)
     assert offer.told() == {"targets": ["first/m", "second/m"]}
     assert offer.edition == (1, 2)
 
