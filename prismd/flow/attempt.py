@@ -120,22 +120,18 @@ async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole 
         headers=_local_headers(call) if provider.is_local else (),
     )
     response = await provider.upstream.send(request)
-    keep_open = False
-    try:
-        if response.status != _SUCCESS:
+    first_byte_s = clock.monotonic_s()
+    is_success = response.status == _SUCCESS
+    if is_success and call.request.is_stream:
+        return await _begin(call, target, response)
+    if (body := response.take_body()) is None:
+        try:
             body = await response.read()
-            raise read_error(response.status, response.headers, body, provider=provider.id)
-        first_byte_s = clock.monotonic_s()
-        if not call.request.is_stream:
-            body = await response.read()
-            usage = read_usage(body, provider=provider.id)
-            return Whole(target, body, usage, first_byte_s)
-        begun = await _begin(call, target, response)
-        keep_open = True
-        return begun
-    finally:
-        if not keep_open:
+        finally:
             await response.aclose()
+    if not is_success:
+        raise read_error(response.status, response.headers, body, provider=provider.id)
+    return Whole(target, body, read_usage(body, provider=provider.id), first_byte_s)
 
 
 def _local_headers(call: Call) -> tuple[tuple[str, str], ...]:
@@ -147,6 +143,17 @@ def _local_headers(call: Call) -> tuple[tuple[str, str], ...]:
 
 
 async def _begin(call: Call, target: Attempt, response: UpstreamResponse) -> Begun:
+    """Wait for the first event of a stream; what does not become one is closed."""
+    begun: Begun | None = None
+    try:
+        begun = await _first_event(call, target, response)
+    finally:
+        if begun is None:
+            await response.aclose()
+    return begun
+
+
+async def _first_event(call: Call, target: Attempt, response: UpstreamResponse) -> Begun:
     provider_id = target.provider.id
     if not response.headers.get("content-type", "").startswith("text/event-stream"):
         read_usage(await response.read(), provider=provider_id)

@@ -73,10 +73,19 @@ class Answer:
 
     # The caller's side
 
-    async def head(self) -> None:
-        """Wait for the head; raises OutboundError."""
-        while not self.status:
-            await self._wait()
+    async def news(self) -> None:
+        """Wait until the head or more of the body is here; raises OutboundError if none will be."""
+        if self.error is not None:
+            raise self.error
+        self._waiter = self._carrier.loop.create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+        except BaseException:
+            self._carrier.cut(self)
+            raise
 
     async def read(self) -> bytes:
         """Return the whole body, without a pause if it is all here.
@@ -90,7 +99,15 @@ class Answer:
             self._carrier.limit(self, self._carrier.loop.time() + self._timeout_s)
             self._carrier.resume(self)
             while not self.is_complete:
-                await self._wait()
+                await self.news()
+        return self.whole()
+
+    def whole(self) -> bytes:
+        """Return the whole body of an answer that is complete.
+
+        Raises:
+            OutboundBroken: it is too large.
+        """
         if self._unread_bytes > MAX_BODY_BYTES:
             raise OutboundBroken(_too_large())
         return self.take()
@@ -111,7 +128,7 @@ class Answer:
             elif self.is_complete:
                 return
             else:
-                await self._wait()
+                await self.news()
 
     def take(self) -> bytes:
         """Return what has come of the body and was not taken yet: all, if ``is_complete``."""
@@ -130,20 +147,6 @@ class Answer:
         if not self.is_complete:
             self._carrier.cut(self)
             await asyncio.sleep(0)  # the loop closes the socket in its next turn
-
-    async def _wait(self) -> None:
-        """Wait for the next step; raises OutboundError if there will be none."""
-        if self.error is not None:
-            raise self.error
-        self._waiter = self._carrier.loop.create_future()
-        try:
-            await self._waiter
-        except asyncio.CancelledError:
-            await self.aclose()
-            raise
-        except BaseException:
-            self._carrier.cut(self)
-            raise
 
     # The connection's side
 

@@ -99,7 +99,8 @@ class Pool:
             head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
         )
         try:
-            await answer.head()
+            while not answer.status:
+                await answer.news()
         except OutboundBroken:
             if answer.has_begun or connection.calls == 1:
                 raise
@@ -111,7 +112,8 @@ class Pool:
         answer = connection.send(
             head, body, timeout_s=timeout_s, deadline_s=deadline_s, is_head=is_head
         )
-        await answer.head()
+        while not answer.status:
+            await answer.news()
         return answer
 
     @property

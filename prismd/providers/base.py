@@ -59,11 +59,19 @@ class ProviderSpec:
 
 
 class UpstreamResponse(Protocol):
-    """A vendor's answer whose head has arrived. ``aclose`` must be called, in every case."""
+    """A vendor's answer whose head has arrived. ``aclose`` must be called, if not all was taken."""
 
     status: int
     headers: Mapping[str, str]
     """Lower-case names."""
+
+    def take_body(self) -> bytes | None:
+        """Return the whole body if all of it is here: no need to wait; else None.
+
+        Raises:
+            UpstreamError: it is over the limit.
+        """
+        ...
 
     async def read(self) -> bytes:
         """Read the whole body.

@@ -72,8 +72,18 @@ class SentResponse:
         self._answer = answer
         self._provider = provider
 
+    def take_body(self) -> bytes | None:
+        """Return the whole body if all of it is here, which ends the answer; else None."""
+        answer = self._answer
+        if not answer.is_complete:
+            return None
+        try:
+            return answer.whole()
+        except OutboundError as error:
+            raise _upstream_error(error, self._provider) from error
+
     async def read(self) -> bytes:
-        """Return the whole body, without a wait if it is here; raises UpstreamError."""
+        """Return the whole body; raises UpstreamError."""
         try:
             return await self._answer.read()
         except OutboundError as error:

@@ -30,11 +30,13 @@ class _Record:
     last_success_at_s: float | None = None
 
     def bucket(self, now_s: float) -> _Bucket:
-        start_s = now_s - now_s % _BUCKET_S
-        if not self.buckets or self.buckets[-1].start_s != start_s:
-            self.buckets.append(_Bucket(start_s))
-            self.forget(now_s)
-        return self.buckets[-1]
+        buckets = self.buckets
+        if buckets and 0 <= now_s - buckets[-1].start_s < _BUCKET_S:
+            return buckets[-1]
+        begun = _Bucket(now_s - now_s % _BUCKET_S)
+        buckets.append(begun)
+        self.forget(now_s)
+        return begun
 
     def forget(self, now_s: float) -> None:
         while self.buckets and self.buckets[0].start_s + _BUCKET_S <= now_s - WINDOW_S:

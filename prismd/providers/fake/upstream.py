@@ -22,6 +22,10 @@ class FakeResponse:
         self._provider = provider
         self._closed = asyncio.Event()
 
+    def take_body(self) -> bytes | None:
+        """Return None: it is made as it is read."""
+        return None
+
     async def read(self) -> bytes:
         """Read the whole body; raises UpstreamError when it is cut or closed."""
         return b"".join([chunk async for chunk in self.chunks()])

@@ -31,6 +31,9 @@ class Answer:
         self._chunks = chunks
         self._hangs = hangs
 
+    def take_body(self) -> bytes | None:
+        return None
+
     async def read(self) -> bytes:
         return b""
 
