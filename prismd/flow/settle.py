@@ -226,7 +226,7 @@ def _tell(walk: Walk, record: CallRecord) -> None:
     gateway.note_use(record.key_id, record.ts_s)
 
     gateway.stores.traces.add(partial(_stored, record, trace))
-    gateway.bus.publish_about("call", record, call_event)
+    gateway.bus.publish_about("call", record.ts_s, record, call_event)
 
 
 def _settled(record: CallRecord) -> dict[str, object]:

@@ -1,13 +1,15 @@
 """Publish and subscribe inside the process: a ring of recent events and bounded viewers.
 
 Invariant: publishing never waits and never fails. A viewer that is too slow loses its oldest events
-and is told how many (``Viewer.missed``). With no viewer, publishing costs one append.
+and is told how many (``Viewer.missed``). With no viewer, publishing costs one append at most: of
+what happens very often, only some are kept for those who come back, or the ring would be over in a
+second and what is rare would be gone.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -15,6 +17,8 @@ T = TypeVar("T")
 
 RING_EVENTS = 4_000
 VIEWER_EVENTS = 1_000
+KEPT_PER_S = 100
+"""Events of one second that ``publish_about`` puts into the ring."""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -80,6 +84,9 @@ class Bus:
         self._ring: deque[Event] = deque(maxlen=RING_EVENTS)
         self._viewers: list[Viewer] = []
         self._seq = 0
+        self._second = 0
+        self._kept = 0
+        """Of this second's events, how many ``publish_about`` has put into the ring."""
 
     @property
     def viewer_count(self) -> int:
@@ -93,14 +100,34 @@ class Bus:
 
     def publish(self, topic: str, body: dict[str, object]) -> None:
         """Append an event to the ring and offer it to the viewers."""
-        self.publish_about(topic, body, dict)
-
-    def publish_about(self, topic: str, about: T, tell: Callable[[T], dict[str, object]]) -> None:
-        """Publish an event whose body ``tell`` makes of ``about`` for those who look at it."""
         self._seq += 1
-        # It is given what it wants; a cast costs as much as the event.
-        event = Event(self._seq, topic, self._clock_s(), about, tell)  # type: ignore[arg-type]
+        event = Event(self._seq, topic, self._clock_s(), body, _itself)
         self._ring.append(event)
+        for viewer in self._viewers:
+            viewer.offer(event)
+
+    def publish_about(
+        self, topic: str, at_s: float, about: T, tell: Callable[[T], dict[str, object]]
+    ) -> None:
+        """Publish one of many events; each viewer is offered all, the ring keeps some.
+
+        Args:
+            topic: As in ``publish``.
+            at_s: When it happened, wall clock.
+            about: What it is about.
+            tell: Makes the body of ``about`` for those who look at it.
+        """
+        self._seq += 1
+        second = int(at_s)
+        if second != self._second:
+            self._second, self._kept = second, 0
+        self._kept += 1
+        if self._kept > KEPT_PER_S and not self._viewers:
+            return
+        # It is given what it wants; a cast costs as much as the event.
+        event = Event(self._seq, topic, at_s, about, tell)  # type: ignore[arg-type]
+        if self._kept <= KEPT_PER_S:
+            self._ring.append(event)
         for viewer in self._viewers:
             viewer.offer(event)
 
@@ -112,11 +139,10 @@ class Bus:
         viewer = Viewer(wants)
         if after_seq is not None:
             after_seq = after_seq if after_seq <= self._seq else 0
-            oldest = self._ring[0].seq if self._ring else self._seq + 1
-            viewer.missed = max(0, min(oldest - after_seq - 1, self._seq))
-            for event in self._ring:
-                if event.seq > after_seq:
-                    viewer.offer(event)
+            later = [event for event in self._ring if event.seq > after_seq]
+            viewer.missed = self._seq - after_seq - len(later)
+            for event in later:
+                viewer.offer(event)
         self._viewers.append(viewer)
         return viewer
 
@@ -128,3 +154,8 @@ class Bus:
     def unwatch(self, viewer: Viewer) -> None:
         """Forget a viewer."""
         self._viewers.remove(viewer)
+
+
+def _itself(body: object) -> dict[str, object]:
+    """Return a body that was made when its event was."""
+    return cast("dict[str, object]", body)

@@ -1,6 +1,6 @@
 import asyncio
 
-from prismd.kernel.bus import RING_EVENTS, VIEWER_EVENTS, Bus, Event
+from prismd.kernel.bus import KEPT_PER_S, RING_EVENTS, VIEWER_EVENTS, Bus, Event
 
 
 def everything(_: Event) -> bool:
@@ -45,6 +45,21 @@ async def test_resuming_from_before_the_ring_tells_what_is_lost() -> None:
         bus.publish("call", {})
     viewer = bus.watch(lambda event: event.seq > RING_EVENTS + 9, after_seq=4)
     assert viewer.take_missed() == 6
+
+
+async def test_of_what_happens_often_viewers_get_all_and_the_ring_keeps_some() -> None:
+    bus = Bus(lambda: 0.0)
+    bus.publish("key", {"number": 0})
+    viewer = bus.watch(everything)
+    for number in range(KEPT_PER_S + 7):
+        bus.publish_about("call", 8.5, number, lambda number: {"number": number})
+    bus.publish_about("call", 9.0, -1, lambda number: {"number": number})
+    seen = [await viewer.next() for _ in range(KEPT_PER_S + 8)]
+    assert [event.body["number"] for event in seen if event] == [*range(KEPT_PER_S + 7), -1]
+    late = bus.watch(everything, after_seq=0)
+    assert late.take_missed() == 7
+    kept = [await late.next() for _ in range(1 + KEPT_PER_S + 1)]
+    assert [event.body["number"] for event in kept if event] == [0, *range(KEPT_PER_S), -1]
 
 
 async def test_closing_ends_a_waiting_viewer() -> None:
