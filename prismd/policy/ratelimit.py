@@ -1,10 +1,11 @@
-"""How often a key may call: exact sliding windows of 60 s, and a number of calls at once.
+"""How often a key may call: sliding windows of 60 s, and a number of calls at once.
 
 Invariant: in any span of 60 s, its edges included, at most ``rate_limit_rpm`` calls are admitted,
 they use at most ``rate_limit_tpm`` tokens, and never more than ``max_concurrency`` run at once.
 Tokens are reserved before a call, as many as it can use, and corrected when it is known how many
-it has used. The state belongs to the process, not to a config snapshot: a reload or a changed key
-resets nothing.
+it has used. Calls that follow each other within ``GRAIN_S`` are counted together, and leave the
+window together, with the last of them: so thousands of calls per second are a few numbers. The
+state belongs to the process, not to a config snapshot: a reload or a changed key resets nothing.
 """
 
 from collections import deque
@@ -16,6 +17,8 @@ from prismd.kernel.errors import LimitReached
 from prismd.wire.key import KeyRecord
 
 WINDOW_S = 60.0
+GRAIN_S = 0.05
+"""How long the calls of one ``_Span`` may be apart."""
 BUSY_RETRY_S = 1.0
 """What to wait when all slots are taken: nobody knows when one becomes free."""
 
@@ -38,56 +41,67 @@ class RateState(msgspec.Struct, frozen=True):
 
 
 class TokenSlot(msgspec.Struct, gc=False, eq=False):
-    """The tokens of one call in its key's window: first as many as it can use, then as it has.
-
-    There is one per call of the last minute, so it is small.
-    """
+    """The tokens of one call in its key's window: first as many as it can use, then as it has."""
 
     tokens: int
-    at_s: float
-    lane: "_Lane | None"
-    """Whose sum it is in; None when it has left the window."""
+    span: "_Span"
+    lane: "_Lane"
 
     def correct(self, used: int) -> None:
         """Replace what was reserved by what was used, if it is still in the window."""
-        if self.lane is not None:
-            self.lane.tokens += used - self.tokens
+        if self.span.is_in_window:
+            more = used - self.tokens
+            self.span.tokens += more
+            self.lane.tokens += more
         self.tokens = used
 
-    def leave(self) -> None:
-        """Leave the window: a call counts in the minute after it was admitted."""
-        if self.lane is not None:
-            self.lane.tokens -= self.tokens
-            self.lane = None
+
+class _Span:
+    """Calls that came within ``GRAIN_S``."""
+
+    __slots__ = ("calls", "first_s", "is_in_window", "last_s", "tokens")
+
+    def __init__(self, at_s: float) -> None:
+        self.first_s = self.last_s = at_s
+        self.calls = self.tokens = 0
+        self.is_in_window = True
 
 
 class _Lane:
     """One key's admissions and tokens in the last minute, and its running calls."""
 
-    __slots__ = ("admitted_s", "running", "slots", "tokens")
+    __slots__ = ("calls", "running", "spans", "tokens")
 
     def __init__(self) -> None:
-        self.admitted_s: deque[float] = deque()
         self.running = 0
-        self.slots: deque[TokenSlot] = deque()
-        self.tokens = 0
-        """The sum of ``slots``."""
+        self.spans: deque[_Span] = deque()
+        self.calls = self.tokens = 0
+        """The sums of ``spans``."""
+
+    def span(self, now_s: float) -> _Span:
+        """Return where to count a call that comes now."""
+        spans = self.spans
+        if spans and now_s - spans[-1].first_s < GRAIN_S:
+            last = spans[-1]
+            last.last_s = max(last.last_s, now_s)
+            return last
+        begun = _Span(now_s)
+        spans.append(begun)
+        return begun
 
     def state(self, limit: int, now_s: float) -> RateState:
         """Return where a key with this limit per minute stands."""
-        times = self.admitted_s
-        reset_s = times[-1] + WINDOW_S - now_s if times else 0.0
-        return RateState(limit, max(0, limit - len(times)), reset_s)
+        reset_s = self.spans[-1].last_s + WINDOW_S - now_s if self.calls else 0.0
+        return RateState(limit, max(0, limit - self.calls), reset_s)
 
-    def forget_admitted(self, before_s: float) -> None:
-        """Let go of the calls that have left the window."""
-        while self.admitted_s and self.admitted_s[0] < before_s:
-            self.admitted_s.popleft()
-
-    def forget_slots(self, before_s: float) -> None:
-        """Let go of the tokens that have left the window."""
-        while self.slots and self.slots[0].at_s < before_s:
-            self.slots.popleft().leave()
+    def forget(self, before_s: float) -> None:
+        """Let go of what has left the window."""
+        spans = self.spans
+        while spans and spans[0].last_s < before_s:
+            left = spans.popleft()
+            left.is_in_window = False
+            self.calls -= left.calls
+            self.tokens -= left.tokens
 
 
 class RateLimiter:
@@ -107,20 +121,21 @@ class RateLimiter:
             LimitReached: the window is full, or all slots are taken; nothing was counted.
         """
         lane = self._lanes.get(key.id) or self._begin(key)
-        admitted_s, limit, slots = lane.admitted_s, key.rate_limit_rpm, key.max_concurrency
-        if admitted_s and admitted_s[0] < now_s - WINDOW_S:
-            lane.forget_admitted(now_s - WINDOW_S)
+        spans, limit, slots = lane.spans, key.rate_limit_rpm, key.max_concurrency
+        if spans and spans[0].last_s < now_s - WINDOW_S:
+            lane.forget(now_s - WINDOW_S)
         if slots is not None and lane.running >= slots:
             state = None if limit is None else lane.state(limit, now_s)
             raise _too_many_at_once(slots, state)
-        if limit is not None and len(admitted_s) >= limit:
+        if limit is not None and lane.calls >= limit:
             raise _too_many_calls(lane, limit, now_s)
         lane.running += 1
         self.running += 1
         if limit is None:
             return None
-        admitted_s.append(now_s)
-        return RateState(limit, limit - len(admitted_s), WINDOW_S)
+        lane.span(now_s).calls += 1
+        lane.calls += 1
+        return RateState(limit, limit - lane.calls, WINDOW_S)
 
     def reserve_tokens(self, key: KeyRecord, tokens: int, now_s: float) -> TokenSlot | None:
         """Take tokens from the window of an admitted call's key; None when it has no limit.
@@ -132,16 +147,15 @@ class RateLimiter:
         if limit is None:
             return None
         lane = self._lanes[key.id]
-        slots = lane.slots
-        if slots and slots[0].at_s < now_s - WINDOW_S:
-            lane.forget_slots(now_s - WINDOW_S)
+        if lane.spans and lane.spans[0].last_s < now_s - WINDOW_S:
+            lane.forget(now_s - WINDOW_S)
         taken = lane.tokens + tokens
         if taken > limit:
             raise _too_many_tokens(lane, limit, tokens, now_s)
         lane.tokens = taken
-        slot = TokenSlot(tokens, now_s, lane)
-        slots.append(slot)
-        return slot
+        span = lane.span(now_s)
+        span.tokens += tokens
+        return TokenSlot(tokens, span, lane)
 
     def tokens_left(self, key: KeyRecord, now_s: float) -> int | None:
         """Return how many tokens the window of a key has left; None when it has no limit."""
@@ -150,7 +164,7 @@ class RateLimiter:
         lane = self._lanes.get(key.id)
         if lane is None:
             return key.rate_limit_tpm
-        lane.forget_slots(now_s - WINDOW_S)
+        lane.forget(now_s - WINDOW_S)
         return max(0, key.rate_limit_tpm - lane.tokens)
 
     def release(self, key_id: str) -> None:
@@ -158,7 +172,7 @@ class RateLimiter:
         lane = self._lanes[key_id]
         lane.running -= 1
         self.running -= 1
-        if not lane.running and not lane.admitted_s and not lane.slots:
+        if not lane.running and not lane.spans:
             del self._lanes[key_id]
 
     def state(self, key: KeyRecord, now_s: float) -> RateState | None:
@@ -166,7 +180,7 @@ class RateLimiter:
         if key.rate_limit_rpm is None:
             return None
         lane = self._lanes.get(key.id) or _Lane()
-        lane.forget_admitted(now_s - WINDOW_S)
+        lane.forget(now_s - WINDOW_S)
         return lane.state(key.rate_limit_rpm, now_s)
 
     def _begin(self, key: KeyRecord) -> _Lane:
@@ -181,9 +195,7 @@ def _too_many_at_once(slots: int, state: RateState | None) -> LimitReached:
 
 
 def _too_many_calls(lane: _Lane, limit: int, now_s: float) -> LimitReached:
-    times = lane.admitted_s
-    free_s = times[len(times) - limit] + WINDOW_S - now_s if limit and times else WINDOW_S
-    wait_s = max(0.001, free_s)
+    wait_s = max(0.001, _calls_leave_s(lane, limit) + WINDOW_S - now_s) if limit else WINDOW_S
     msg = (
         f"This key may make {limit} calls per minute, and has made them. "
         f"Try again in {ceil(wait_s)} s."
@@ -213,11 +225,21 @@ def _too_many_tokens(lane: _Lane, limit: int, tokens: int, now_s: float) -> Limi
     return LimitReached(msg, param="rate_limit_tpm", retry_after_s=wait_s, headers=headers)
 
 
+def _calls_leave_s(lane: _Lane, limit: int) -> float:
+    """Return when the last of those calls came after whose end there are fewer than the limit."""
+    left = lane.calls
+    for span in lane.spans:
+        left -= span.calls
+        if left < limit:
+            return span.last_s
+    return lane.spans[-1].last_s
+
+
 def _room_after_s(lane: _Lane, room: int) -> float:
-    """Return when the call began after whose end no more than ``room`` tokens are taken."""
+    """Return when the last of those calls came after whose end ``room`` tokens are taken."""
     left = lane.tokens
-    for slot in lane.slots:
-        left -= slot.tokens
+    for span in lane.spans:
+        left -= span.tokens
         if left <= room:
-            return slot.at_s
-    return lane.slots[-1].at_s
+            return span.last_s
+    return lane.spans[-1].last_s

@@ -9,7 +9,9 @@ from tests.builders import make_key
 
 @given(
     limit=st.integers(0, 5),
-    gaps=st.lists(st.sampled_from([0.0, 0.5, 7.0, 29.75, 30.0, 59.75, 60.0, 60.25]), max_size=60),
+    gaps=st.lists(
+        st.sampled_from([0.0, 0.02, 0.04, 0.5, 7.0, 29.75, 30.0, 59.75, 60.0, 60.25]), max_size=60
+    ),
 )
 def test_no_window_of_60_s_ever_holds_more_than_the_limit(limit: int, gaps: list[float]) -> None:
     limiter, key = RateLimiter(), make_key(rate_limit_rpm=limit)
@@ -28,6 +30,18 @@ def test_no_window_of_60_s_ever_holds_more_than_the_limit(limit: int, gaps: list
     assert all(wait_s > 0 for wait_s in waits_s)
     for start in admitted:
         assert sum(start <= one <= start + 60.0 for one in admitted) <= limit
+
+
+def test_calls_that_follow_each_other_closely_leave_the_window_with_the_last() -> None:
+    limiter, key = RateLimiter(), make_key(rate_limit_rpm=3)
+    for at_s in (0.0, 0.03, 0.06):
+        limiter.admit(key, at_s)
+    with pytest.raises(LimitReached) as caught:
+        limiter.admit(key, 60.01)
+    assert caught.value.retry_after_s == pytest.approx(0.02)
+    state = limiter.admit(key, 60.0301)
+    assert state is not None
+    assert state.remaining == 1
 
 
 def test_waiting_as_told_is_enough() -> None:
