@@ -102,7 +102,8 @@ def parse_chat(body: bytes) -> ChatRequest:
         InvalidRequest: not JSON, a field missing or of the wrong type; ``param`` names it.
     """
     try:
-        body.decode()  # what is not looked at here must be UTF-8, too
+        if not body.isascii():
+            body.decode()  # what is not looked at here must be UTF-8, too
         peek = _decode_peek(body)
         fields = _decode_fields(body)
     except msgspec.ValidationError as error:

@@ -147,7 +147,7 @@ def prism_headers(scope: Scope) -> dict[str, str]:
         InvalidRequest: a value is not ASCII.
     """
     head: Mapping[bytes, bytes] = scope["head"]
-    if _OURS not in b"".join(head):
+    if not scope["has_own_headers"]:
         return {}
     ours = [(name, value) for name, value in head.items() if name.startswith(_OURS)]
     for name, value in ours:

@@ -54,11 +54,11 @@ class Gate:
 
         try:
             head = check_headers(scope["headers"])
-            if spelling.uses_later(head):
-                is_later = True
+            uses_ours, is_later = spelling.used_in(head)
+            if is_later:
                 scope["headers"] = spelling.to_ours(scope["headers"])
                 head = check_headers(scope["headers"])
-            scope["head"] = head
+            scope["head"], scope["has_own_headers"] = head, uses_ours or is_later
             check_host(head, self._gateway.snapshot.allowed_hosts)
             check_path(scope["raw_path"])
             await self._app(scope, receive, send_on)

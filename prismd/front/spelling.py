@@ -12,9 +12,15 @@ _OURS = b"x-prism-"
 _LATER = b"x-agentcc-"
 
 
-def uses_later(head: Mapping[bytes, bytes]) -> bool:
-    """Say whether a request uses the later spelling; ``head`` are its headers by name."""
-    return _LATER in b"".join(head) and any(name.startswith(_LATER) for name in head)
+def used_in(head: Mapping[bytes, bytes]) -> tuple[bool, bool]:
+    """Say whether a request uses our spelling, and the later one.
+
+    ``head`` are its headers by name. They are looked through as one text, so that most, which have
+    neither, are not looked at one by one; a name that only holds one counts as ours.
+    """
+    names = b"".join(head)
+    is_later = _LATER in names and any(name.startswith(_LATER) for name in head)
+    return _OURS in names, is_later
 
 
 def to_ours(headers: RawHeaders) -> RawHeaders:

@@ -6,6 +6,7 @@ the base URL: it is put on the request here, after everything else, and a redire
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, quote, urlsplit
 
@@ -258,10 +259,15 @@ class HttpUpstream:
 
 def _lines(headers: tuple[tuple[str, str], ...]) -> bytes:
     for name, value in headers:
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        if not (_is_name(name) and _VALUE.fullmatch(value)):
             msg = "the request cannot be sent: its URL or a header is not valid"
             raise OutboundRefused(msg)
     return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _ascii(host: str) -> str:

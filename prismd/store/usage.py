@@ -132,7 +132,7 @@ def _row(record: CallRecord) -> Values:
         record.key_id,
         record.owner,
         record.org_id,
-        record.op,
+        str(record.op),  # not a member of an enum, which SQLite's module would have to adapt
         record.model,
         record.provider,
         record.upstream_model,
