@@ -30,8 +30,9 @@ def bearer(scope: Scope) -> str | None:
     """Return the credential of a request: ``Authorization: Bearer``, else ``x-api-key``."""
     head: Mapping[bytes, bytes] = scope["head"]
     if (value := head.get(b"authorization")) is not None:
-        scheme, _, token = value.decode("utf-8", "surrogateescape").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
+        if value[:7].lower() != b"bearer ":
+            return ""
+        return value[7:].decode("utf-8", "surrogateescape").strip()
     if (value := head.get(b"x-api-key")) is not None:
         return value.decode("utf-8", "surrogateescape")
     return None

@@ -15,6 +15,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 _BODYLESS = frozenset({204, 304})
+_STATUS_LINES = {status: line.rstrip() for status, line in STATUS_LINE.items()}
 _line = b": ".join
 _CLOSE = (b"connection", b"close")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -195,25 +196,21 @@ class Exchange:
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         by_name = dict(headers)
-        lines = [STATUS_LINE[status].rstrip(), *map(_line, headers)]
-        is_head = self.scope["method"] == "HEAD"
-        is_old = self.scope["http_version"] == "1.0"
+        lines = [_STATUS_LINES[status], *map(_line, headers)]
+        # The body of an answer to HEAD does not leave; in HTTP/1.0 the connection's end is its own.
+        is_measured = self.scope["method"] != "HEAD" and self.scope["http_version"] != "1.0"
         if (length := by_name.get(b"content-length")) is not None:
-            if not (is_head or is_old):
+            if is_measured:
                 self._expected_bytes = int(length)
-        elif not (is_head or is_old or status in _BODYLESS):
+        elif is_measured and status not in _BODYLESS:
             self._is_chunked = True
             lines.append(b"transfer-encoding: chunked")
         if by_name.get(b"connection") == b"close":
             self.keep_alive = False
         elif not self.keep_alive:
             lines.append(b"connection: close")
-        head = b"\r\n".join(lines)
-        if (
-            head.count(b"\n") != len(lines) - 1
-            or head.count(b"\r") != len(lines) - 1
-            or b"\0" in head
-        ):
+        head, ends = b"\r\n".join(lines), len(lines) - 1
+        if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
             msg = "a header of an answer holds a line break"
             raise RuntimeError(msg)
         self.response_started = True

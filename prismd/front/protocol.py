@@ -163,15 +163,15 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if head_bytes > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
             self._refusal = refusals.head_too_large()
             raise self._refusal
-        before = self.cycle
-        if self._is_shed():
+        before, method = self.cycle, self.parser.get_method()
+        if self._is_shed(method):
             self._is_refused = True
             self.transport.write(refusals.too_many_calls())
             return
         if len(self._pipelined) >= MAX_PIPELINED:
             msg = "Too many requests were sent ahead of their answers."
             raise InvalidRequest(msg)  # to the parser: nobody is told
-        cycle = self.cycle = self._exchange(headers)
+        cycle = self.cycle = self._exchange(method, headers)
         if before is None or before.response_complete:
             self._start(cycle)
         else:
@@ -183,7 +183,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         self.tasks.add(task)  # uvicorn waits for them when it stops
         task.add_done_callback(self.tasks.discard)
 
-    def _is_shed(self) -> bool:
+    def _is_shed(self, method: bytes) -> bool:
         """Say whether a request is one of those that make up the load, and one too many.
 
         Then nothing is made for it, no task and no scope: what refusals cost is not there for those
@@ -192,11 +192,11 @@ class PrismHttpProtocol(HttpToolsProtocol):
         return (
             self.url.startswith(b"/v1/")
             and (self.cycle is None or self.cycle.response_complete)
-            and self.parser.get_method() == b"POST"
+            and method == b"POST"
             and not self._door.load.lets_in()
         )
 
-    def _exchange(self, headers: list[tuple[bytes, bytes]]) -> Exchange:
+    def _exchange(self, method: bytes, headers: list[tuple[bytes, bytes]]) -> Exchange:
         path, raw_path, query = _target(self.url)
         version = self.parser.get_http_version()
         expect = dict(headers).get(b"expect")
@@ -204,7 +204,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
             "type": "http",
             "asgi": _ASGI,
             "http_version": version,
-            "method": self.parser.get_method().decode("ascii"),
+            "method": method.decode("ascii"),
             "scheme": self.scheme,
             "path": path,
             "raw_path": raw_path,
@@ -240,8 +240,9 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Stop waiting: the whole request is here."""
         self._stop_read_timer()
         if not self._is_refused:
-            if self.cycle is not None and not self.cycle.response_complete:
-                self.cycle.end_body()
+            cycle = self.cycle
+            if cycle is not None and not cycle.response_complete:
+                cycle.end_body()
             return
         self._is_refused = False
         if self.parser.should_keep_alive():

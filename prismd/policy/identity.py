@@ -60,23 +60,33 @@ def identify(token: str | None, keys: KeyTable, *, pepper: bytes, now_s: float) 
         Unauthenticated: none, of another kind, or not valid (unknown, revoked, expired alike).
         Forbidden: the key is blocked.
     """
+    record = keys.find_token(token, pepper) if token else None
+    if record is None:
+        raise _no_key(token)
+    if record.status is KeyStatus.REVOKED or is_expired(record, now_s):
+        raise _not_valid()
+    if record.status is KeyStatus.BLOCKED:
+        msg = "This key is blocked. Ask the operator of the gateway to unblock it."
+        raise Forbidden(msg, param="key")
+    return record
+
+
+def _no_key(token: str | None) -> Unauthenticated:
     if not token:
         msg = "No API key. Send the header 'Authorization: Bearer sk-prism-…'."
-        raise Unauthenticated(msg, code="missing_api_key")
+        return Unauthenticated(msg, code="missing_api_key")
     if token.startswith(ADMIN_PREFIX):
         msg = (
             "This is an admin token; it only opens the admin API under /-/. "
             "Use a virtual key (sk-prism-…) here; 'prismctl keys create' makes one."
         )
-        raise Unauthenticated(msg, code="admin_token_on_api")
-    record = keys.find_token(token, pepper)
-    if record is None or record.status is KeyStatus.REVOKED or is_expired(record, now_s):
-        msg = "The API key is not valid. Check that it is complete, and not revoked or expired."
-        raise Unauthenticated(msg)
-    if record.status is KeyStatus.BLOCKED:
-        msg = "This key is blocked. Ask the operator of the gateway to unblock it."
-        raise Forbidden(msg, param="key")
-    return record
+        return Unauthenticated(msg, code="admin_token_on_api")
+    return _not_valid()
+
+
+def _not_valid() -> Unauthenticated:
+    msg = "The API key is not valid. Check that it is complete, and not revoked or expired."
+    return Unauthenticated(msg)
 
 
 def is_expired(record: KeyRecord, now_s: float) -> bool:
