@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Depends, Query, Response
+from msgspec.structs import asdict
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
@@ -15,11 +17,14 @@ from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import NotFound
 from prismd.store import usage as usage_table
 from prismd.wire.budget import BudgetScope
+from prismd.wire.common import Usage
 from prismd.wire.key import KeyRecord, KeyType
 
 room = APIRouter(tags=["usage"], dependencies=[Depends(deps.caller)])
 
 DEFAULT_SPAN_S = 30 * 86_400
+
+_decode_usage = msgspec.json.Decoder(Usage).decode
 
 
 class UsageDay(Sums):
@@ -116,7 +121,7 @@ async def _one(gateway: Gateway, key: KeyRecord, request_id: str) -> Response:
             "provider": call.provider,
             "status": call.status,
             "error_code": call.error_code,
-            "usage": jsonio.decode(call.usage) if call.usage else counted,
+            "usage": asdict(_decode_usage(call.usage)) if call.usage else counted,
             "usage_source": call.usage_source,
             **usd("cost", call.cost_nano_usd),
             "price_source": call.price_source,

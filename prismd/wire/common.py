@@ -3,8 +3,10 @@
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one call used, in the same terms for every operation. Whole numbers, 0 where unused.
+
+    Zeros are not written down: there is a row of it for each call, and most of it is zeros.
 
     A part is contained in its whole: a vendor that reports it beside the whole is read so that it
     is. Billing does not rely on that.

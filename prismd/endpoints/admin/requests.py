@@ -3,6 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
+from msgspec.structs import asdict
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
@@ -117,7 +118,7 @@ async def get_request(request_id: str, gateway: deps.TheGateway) -> Response:
             "error_code": call.error_code,
             "is_stream": call.is_stream,
             "is_complete": call.is_complete,
-            "usage": call.usage,
+            "usage": asdict(call.usage),
             "usage_source": call.usage_source,
             **usd("cost", call.cost_nano_usd),
             "price_source": call.price_source,
