@@ -1,6 +1,7 @@
 """The client's connection without a socket, and answers that it must take or refuse."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from prismd.kernel.http1 import Connection
@@ -47,10 +48,19 @@ class Loop:
         loop = cast("asyncio.AbstractEventLoop", self)
         return asyncio.TimerHandle(when, lambda: None, (), loop, None)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        callback()
+
     def get_debug(self) -> bool:
         return False
 
     def _timer_handle_cancelled(self, handle: object) -> None: ...
+
+
+class BusyLoop(Loop):
+    """One whose turn does not end."""
+
+    def call_soon(self, callback: Callable[[], None]) -> None: ...
 
 
 class Owner:

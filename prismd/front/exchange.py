@@ -14,6 +14,10 @@ from starlette.types import ASGIApp, Message, Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from prismd.kernel.outbox import Outbox
+
+_DEFERRED_BYTES = 64 * 1024
+"""A whole answer up to here leaves with the others of its turn of the loop."""
 _BODYLESS = frozenset({204, 304})
 _STATUS_LINES = {status: line.rstrip() for status, line in STATUS_LINE.items()}
 _line = b": ".join
@@ -43,6 +47,7 @@ class Exchange:
         "_head",
         "_is_chunked",
         "_is_continue_expected",
+        "_outbox",
         "_waiter",
         "body",
         "disconnected",
@@ -63,6 +68,7 @@ class Exchange:
         scope: Scope,
         transport: asyncio.Transport,
         flow: FlowControl,
+        outbox: Outbox,
         on_response: Callable[[], None],
         *,
         keep_alive: bool,
@@ -72,6 +78,7 @@ class Exchange:
         self.scope = scope
         self.transport = transport
         self.flow = flow
+        self._outbox = outbox
         self.on_response = on_response
         self.on_leave: Callable[[], None] | None = None
         """Called once if the client leaves before it has its whole answer."""
@@ -144,6 +151,7 @@ class Exchange:
         finally:
             if self.response_started and not self.response_complete:
                 self.disconnected = True
+                self._outbox.flush()
                 self.transport.close()
                 self.on_response()
             self.on_response = _nothing
@@ -154,6 +162,7 @@ class Exchange:
     async def receive(self) -> Message:
         """Wait for more of the body, or for the end of the connection or of the answer."""
         if self._is_continue_expected and not self.transport.is_closing():
+            self._outbox.flush()
             self.transport.write(_CONTINUE)
             self._is_continue_expected = False
         if not (self.disconnected or self.response_complete):
@@ -218,19 +227,14 @@ class Exchange:
         self._head = head + b"\r\n\r\n"
 
     def _write(self, body: bytes, *, is_last: bool) -> Awaitable[None]:
-        if self._expected_bytes is not None:
-            left = self._expected_bytes = self._expected_bytes - len(body)
-            if left < 0 or (is_last and left):
-                msg = "an answer is not as long as its Content-Length"
-                raise RuntimeError(msg)
-        elif self._is_chunked:
-            end = b"0\r\n\r\n" if is_last else b""
-            body = b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
-        elif self.scope["method"] == "HEAD":
-            body = b""
+        body = self._framed(body, is_last=is_last)
+        is_whole = is_last and self._head != b""
         if self._head:
             body, self._head = self._head + body, b""
-        if body:
+        if is_whole and self.keep_alive and len(body) <= _DEFERRED_BYTES:
+            self._outbox.write(self.transport, body)
+        elif body:
+            self._outbox.flush()
             self.transport.write(body)
         if is_last:
             self.response_complete = True
@@ -241,6 +245,19 @@ class Exchange:
         elif self.flow.write_paused:
             return self.flow.drain()  # before the next part is made, not with it in memory
         return _DONE
+
+    def _framed(self, body: bytes, *, is_last: bool) -> bytes:
+        """Return a part of the body as it is written; raises RuntimeError for a wrong length."""
+        if self._expected_bytes is not None:
+            left = self._expected_bytes = self._expected_bytes - len(body)
+            if left < 0 or (is_last and left):
+                msg = "an answer is not as long as its Content-Length"
+                raise RuntimeError(msg)
+            return body
+        if self._is_chunked:
+            end = b"0\r\n\r\n" if is_last else b""
+            return b"%x\r\n%b\r\n%b" % (len(body), body, end) if body else end
+        return b"" if self.scope["method"] == "HEAD" else body
 
 
 def _nothing() -> None:

@@ -25,6 +25,7 @@ from prismd.front.door import Door
 from prismd.front.exchange import Exchange
 from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
 from prismd.kernel.errors import InvalidRequest, Overloaded, PrismError
+from prismd.kernel.outbox import outbox_of
 
 MAX_PIPELINED = 16
 """Requests that may wait for an answer to one before them; the connection is closed after them."""
@@ -62,6 +63,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Serve one connection; ``door`` is shared by all, the rest is uvicorn's."""
         super().__init__(config, server_state, app_state, _loop)
         self._door = door
+        self._outbox = outbox_of(self.loop)
         self._is_head_open = False
         self._is_progress = False
         self._idle_since_s = 0.0
@@ -107,6 +109,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def _close(self) -> None:
         """Close when what is written has been taken, and do not wait for that for ever."""
+        self._outbox.flush()
         self.transport.close()
         self._await_last_bytes()
 
@@ -166,6 +169,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         before, method = self.cycle, self.parser.get_method()
         if self._is_shed(method):
             self._is_refused = True
+            self._outbox.flush()
             self.transport.write(refusals.too_many_calls())
             return
         if len(self._pipelined) >= MAX_PIPELINED:
@@ -218,6 +222,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
             scope,
             self.transport,
             self.flow,
+            self._outbox,
             self.on_response_complete,
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             is_continue_expected=expect is not None and expect.lower() == b"100-continue",
@@ -287,6 +292,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close when what runs has ended; a connection that is new may make its first request."""
+        self._outbox.flush()
         if self.cycle is not None:
             super().shutdown()
         elif not self.transport.is_closing():
@@ -328,6 +334,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
             return
         if not (cycle and (cycle.response_started if is_running else cycle.more_body)):
             error = self._refusal or refusals.no_http()
+            self._outbox.flush()
             self.transport.write(refusals.answer(error))
         self._close()
 

@@ -27,6 +27,7 @@ from prismd.kernel.http1_head import (
     size_bytes,
 )
 from prismd.kernel.outbound_error import OutboundBroken
+from prismd.kernel.outbox import outbox_of
 
 _MAX_FRAMING_BYTES = 2 * MAX_BYTES
 """What may come without completing a head or bringing a byte of a body: it stays in memory."""
@@ -59,6 +60,9 @@ class Connection(asyncio.Protocol):
         """On the loop's clock: from then on it must not be used again."""
         self.is_closed = False
         self._owner = owner
+        self._outbox = outbox_of(loop)
+        self._leaves_at = 0
+        """What the outbox has to have flushed for the request to be out."""
         self._transport: asyncio.Transport | None = None
         self._body: list[bytes] = []
         self.on_body = self._body.append
@@ -109,7 +113,7 @@ class Connection(asyncio.Protocol):
         if deadline_s < self._timer_at_s:
             self._set_timer(deadline_s)
         if len(body) <= _ONE_WRITE_BYTES:
-            transport.write(head + body)
+            self._leaves_at = self._outbox.write(transport, head + body)
         else:
             transport.writelines((head, body))
         return answer
@@ -166,7 +170,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse; called by the loop."""
         answer = self._answer
-        if answer is None:  # nobody has asked
+        if answer is None or self._outbox.flushed < self._leaves_at:  # nobody has asked yet
             self.abort()
             return
         answer.has_begun = True

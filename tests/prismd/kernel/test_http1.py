@@ -1,11 +1,17 @@
 """The client's connection without a socket: the same answer however its bytes are cut."""
 
+import asyncio
+from typing import cast
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from prismd.kernel.http1 import Connection
+from prismd.kernel.outbound_error import OutboundBroken
+from prismd.kernel.outbox import outbox_of
 from tests.fuzz.http1 import SEEDS, check
-from tests.http1_peer import BAD, GOOD, Peer, Seen
+from tests.http1_peer import BAD, GOOD, BusyLoop, Owner, Peer, Seen, Wire
 
 
 def receive(*pieces: bytes, is_head: bool = False) -> tuple[Seen, bool]:
@@ -102,3 +108,18 @@ def test_garbage_is_an_answer_or_our_own_error(
     is_head: int, piece_bytes: int, parts: list[bytes]
 ) -> None:
     check(bytes([is_head, piece_bytes]) + b"".join(parts))
+
+
+def test_an_answer_that_is_there_before_its_request_has_left_is_nobodys() -> None:
+    """A vendor that ends an idle connection may say so (408): that answers no request of ours."""
+    loop, wire, owner = BusyLoop(), Wire(), Owner()
+    connection = Connection(cast("asyncio.AbstractEventLoop", loop), owner)
+    connection.connection_made(wire)
+    outbox_of(connection.loop).write(Wire(), b"the first write of this turn")
+    answer = connection.send(b"GET / HTTP/1.1\r\n\r\n", b"", timeout_s=9.0, deadline_s=9.0)
+    connection.data_received(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
+    assert wire.is_aborted
+    connection.connection_lost(None)
+    assert isinstance(answer.error, OutboundBroken)
+    assert not answer.has_begun, "so it is asked again, on another connection"
+    assert not owner.is_given_back
