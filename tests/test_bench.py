@@ -62,6 +62,14 @@ def test_only_a_gross_regression_fails_the_short_form(
     assert bench.main(["--only", "cpu"]) == 0
 
 
+def test_what_a_neighbour_on_the_machine_made_dearer_is_measured_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = iter([rounds(430.0), rounds(380.0)])
+    monkeypatch.setattr(bench, "_measure", lambda *_: next(runs))
+    assert bench.main(["--short"]) == 0
+
+
 def test_a_run_is_compared_with_an_earlier_one() -> None:
     before = report.to_json(report.summarise(rounds(200)), rounds=1)
     text = shown(report.comparison(report.summarise(rounds(150)), before))

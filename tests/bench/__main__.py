@@ -1,6 +1,7 @@
 """``python -m tests.bench``: measure the gateway beside a plain proxy, in interleaved rounds.
 
-Exit codes: 0 measured; 1 the short form found more than ``MAX_RATIO`` times the proxy's CPU.
+Exit codes: 0 measured; 1 the short form found more than ``MAX_RATIO`` times the proxy's CPU, and
+found it again: a neighbour on the machine can make one run dearer, a regression all of them.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from tests.bench.rig import PEERS, gateway_alone, rig
 from tests.bench.scenarios import SCENARIOS, Values
 
 SHORT_ROUNDS = 3
+SHORT_TRIES = 2
 SHORT = ("cpu",)
 
 console = Console(stderr=True)
@@ -32,6 +34,19 @@ def main(arguments: list[str]) -> int:
         return 0
     if args.mode:
         return _run_mode(MODES[args.mode], args)
+    if not args.short:
+        _run(args)
+        return 0
+    for _ in range(SHORT_TRIES):
+        ratio = _run(args)
+        if ratio is not None and ratio <= report.MAX_RATIO:
+            return 0
+        console.print(f"That is over {report.MAX_RATIO:g}: a gross regression, or a neighbour.")
+    return 1
+
+
+def _run(args: argparse.Namespace) -> float | None:
+    """Measure and report; return the CPU per request as a multiple of the proxy's, if measured."""
     names = SHORT if args.short else tuple(args.only or [one.name for one in SCENARIOS])
     rounds = SHORT_ROUNDS if args.short else args.rounds
     measured = _measure(names, rounds, args.peers)
@@ -47,13 +62,10 @@ def main(arguments: list[str]) -> int:
     if args.json:
         print(json.dumps(report.to_json(summaries, rounds=rounds), indent=1))
     if "cpu" not in names:
-        return 0
+        return None
     ratio = report.ratio(summaries)
     console.print(f"CPU per request: {ratio:.2f} times the plain proxy's.")
-    if args.short and ratio > report.MAX_RATIO:
-        console.print(f"That is over {report.MAX_RATIO:g}: a gross regression.")
-        return 1
-    return 0
+    return ratio
 
 
 def _run_mode(mode: Mode, args: argparse.Namespace) -> int:
