@@ -44,8 +44,8 @@ MAX_BATCH = 256
 MAX_WAITING = 5_000
 """Units of work in the queue; one more is refused."""
 CHECKPOINT_CHANGES = 20_000
-"""Changed rows after which the log is copied into the database: under full load about once a second,
-with some 40 MB in it. Commits wait for it, 15 to 20 ms: four times as often, it was every tenth."""
+"""Changed rows after which the log is copied into the database: under full load about once a
+second, with some 40 MB in it. What is to be committed meanwhile waits 15 to 20 ms."""
 CHECKPOINT_S = 5.0
 """How long a commit waits for that at most; what ``relaxed`` durability may lose."""
 IDLE_S = 1.0
