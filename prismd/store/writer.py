@@ -43,9 +43,9 @@ MAX_BATCH = 256
 """Units of work in one transaction."""
 MAX_WAITING = 5_000
 """Units of work in the queue; one more is refused."""
-CHECKPOINT_CHANGES = 20_000
-"""Changed rows after which the log is copied into the database: under full load about once a
-second, with some 40 MB in it. What is to be committed meanwhile waits 15 to 20 ms."""
+CHECKPOINT_CHANGES = 4_000
+"""Changed rows after which the log is copied into the database. What is to be committed meanwhile
+waits: five times as rarely, it waits so much longer that more calls are late."""
 CHECKPOINT_S = 5.0
 """How long a commit waits for that at most; what ``relaxed`` durability may lose."""
 IDLE_S = 1.0
