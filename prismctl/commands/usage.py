@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = noun("Usage: calls, tokens and cost, summed.")
 
-GROUPS = ("key", "owner", "org", "model", "provider", "day", "tag")
+GROUPS = ("key", "owner", "org", "model", "provider", "day", "hour", "minute", "tag")
 
 Since = Annotated[
     str | None, typer.Option(help="From: 24h, 7d, or a time such as 2027-01-31T00:00:00Z")
@@ -58,8 +58,8 @@ def report_usage(
 ) -> None:
     """Sum calls, tokens and cost.
 
-    Counted is what reached a provider: from the beginning, or from --since. Days are UTC. By
-    tag, a call counts in each of its tags, or in none; the total counts every call once.
+    Counted is what reached a provider: from the beginning, or from --since. Days and hours are UTC.
+    By tag, a call counts in each of its tags, or in none; the total counts every call once.
     """
     session = session_of(ctx)
     groups = _groups(by)

@@ -22,7 +22,10 @@ INSERT INTO usage (
 ON CONFLICT (request_id) DO NOTHING
 """
 
-GROUPS = ("key", "owner", "org", "model", "provider", "day", "tag")
+TIMES = ("day", "hour", "minute")
+"""Groups that are spans of time, UTC, named by their beginning."""
+
+GROUPS = ("key", "owner", "org", "model", "provider", *TIMES, "tag")
 """What usage can be grouped by."""
 
 SUMS = (
@@ -48,6 +51,9 @@ SELECT
     CASE WHEN :by_model THEN model END AS model,
     CASE WHEN :by_provider THEN provider END AS provider,
     CASE WHEN :by_day THEN date(ts_ms / 1000, 'unixepoch') END AS day,
+    CASE WHEN :by_hour THEN strftime('%Y-%m-%dT%H:00:00Z', ts_ms / 1000, 'unixepoch') END AS hour,
+    CASE WHEN :by_minute THEN strftime('%Y-%m-%dT%H:%M:00Z', ts_ms / 1000, 'unixepoch') END
+        AS minute,
     label.key || '=' || label.value AS tag,
     COUNT(*) AS requests,
     SUM(status >= 400) AS errors,
@@ -68,7 +74,7 @@ WHERE ts_ms >= :since_ms AND ts_ms < :until_ms
     AND (:tag_name IS NULL OR EXISTS (
         SELECT 1 FROM json_each(tags) WHERE key = :tag_name AND value = :tag_value
     ))
-GROUP BY 1, 2, 3, 4, 5, 6, 7
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 """
 
 # Where the next rows of a report begin, when there are more than one statement should read.
@@ -184,10 +190,10 @@ async def report(db: Database, group_by: Sequence[str], rows: Filter) -> list[Ro
     return sorted(found.values(), key=_rank)
 
 
-def _rank(row: Row) -> tuple[str, int, int]:
-    """Sort days as they come, and what costs most first."""
+def _rank(row: Row) -> tuple[list[str], int, int]:
+    """Sort times as they come, and what costs most first."""
     cost, requests = int(row["cost_nano_usd"] or 0), int(row["requests"] or 0)
-    return str(row.get("day", "")), -cost, -requests
+    return [str(row.get(name, "")) for name in TIMES], -cost, -requests
 
 
 async def _slices(db: Database, rows: Filter) -> AsyncIterator[tuple[int, int]]:

@@ -31,6 +31,8 @@ class UsageRow(Sums):
     model: str | None = None
     provider: str | None = None
     day: str | None = None
+    hour: str | None = None
+    minute: str | None = None
     tag: str | None = None
     """``name=value``; a call counts in each of its tags."""
 
