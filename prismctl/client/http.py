@@ -8,10 +8,12 @@ once, and a new key's secret is not lost.
 """
 
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -30,6 +32,10 @@ TRY_AGAIN_S = 1.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _READS = ("GET", "HEAD", "OPTIONS")
 _KEY = "idempotency-key"
+
+
+class TimedOut(Unreachable):
+    """Nothing came for as long as was allowed."""
 
 
 class _ConnectionLost(Unreachable):
@@ -68,6 +74,8 @@ class Stream:
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
+    cut: Callable[[], None]
+    """End it from another thread: whoever waits for the next chunk is told that it broke."""
 
 
 class Http:
@@ -161,8 +169,12 @@ class Http:
         body: Json = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        silence_s: float | None = None,
     ) -> Iterator[Stream]:
-        """Send a request and hand over the answer while it comes; raises as ``request`` does."""
+        """Send a request and hand over the answer while it comes; raises as ``request`` does.
+
+        ``silence_s`` is how long nothing may come, if that is not the time-out of all requests.
+        """
         sent = dict(headers or {})
         if body is not None:
             content = dumps(body).encode()
@@ -170,17 +182,25 @@ class Http:
             sent["content-type"] = "application/json"
         started_s = time.monotonic()
         try:
+            timeout = self._client.timeout
+            if silence_s is not None:
+                timeout = httpx2.Timeout(silence_s, connect=timeout.connect)
             with self._client.stream(
-                method, path, params=params, content=content, headers=sent
+                method, path, params=params, content=content, headers=sent, timeout=timeout
             ) as response:
                 self._trace(method, path, response, started_s)
                 if not response.is_success:
                     raise _error(response, response.read())
-                yield Stream(response.status_code, response.headers, response.iter_bytes())
+                yield Stream(
+                    response.status_code,
+                    response.headers,
+                    response.iter_bytes(),
+                    partial(_cut, response),
+                )
         except httpx2.TimeoutException:
             self._trace(method, path, None, started_s)
             msg = f"{self.base_url} did not answer in time"
-            raise Unreachable(msg, hint="allow more with --timeout SECONDS") from None
+            raise TimedOut(msg, hint="allow more with --timeout SECONDS") from None
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             self._trace(method, path, None, started_s)
             is_lost = isinstance(error, (httpx2.ReadError, httpx2.RemoteProtocolError))
@@ -198,6 +218,15 @@ class Http:
         status = "no answer" if response is None else str(response.status_code)
         request_id = "-" if response is None else response.headers.get("x-request-id", "-")
         self._log(f"{method} {self.base_url}{path} {status} {elapsed_ms:.0f}ms {request_id}")
+
+
+def _cut(response: httpx2.Response) -> None:
+    """Shut the connection of an answer: closing it would not wake a thread that reads from it."""
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("socket") if stream is not None else None
+    if isinstance(connection, socket.socket):
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 def _comes_later(error: _ConnectionLost | ApiError) -> bool:

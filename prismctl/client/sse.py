@@ -19,12 +19,24 @@ class Event:
     id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A line that says nothing but that the other side is there."""
+
+    text: str
+
+
 def events(chunks: Iterable[bytes]) -> Iterator[Event]:
     """Read events until the stream ends; an unfinished last one is dropped, as the spec says.
 
     Raises:
         SseOverflow: a line does not end.
     """
+    return (item for item in items(chunks) if isinstance(item, Event))
+
+
+def items(chunks: Iterable[bytes]) -> Iterator[Event | Comment]:
+    """Read events and the comments between them, as ``events`` does."""
     data: list[str] = []
     name, event_id = "", None
     for line in _lines(chunks):
@@ -35,7 +47,9 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
             continue
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
-        if field == "data":
+        if not field:
+            yield Comment(value)
+        elif field == "data":
             data.append(value)
         elif field == "event":
             name = value

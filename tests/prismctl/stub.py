@@ -38,6 +38,21 @@ class Canned:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+@dataclass
+class Streamed:
+    """An event stream: its pieces, and whether it then stays open until the stub is closed."""
+
+    chunks: list[bytes]
+    is_held: bool = False
+
+
+def event(topic: str, seq: int | None = None, **fields: Any) -> bytes:
+    """Return an event as the feed sends it."""
+    body = {"type": topic, **({} if seq is None else {"id": seq}), **fields}
+    head = f"event: {topic}\n" + ("" if seq is None else f"id: {seq}\n")
+    return f"{head}data: {json.dumps(body)}\n\n".encode()
+
+
 def error(status: int, code: str, message: str = "It is so.", **headers: str) -> Canned:
     body = {"error": {"message": message, "type": "t", "param": None, "code": code}}
     return Canned(body, status, {"x-request-id": "req_1", **headers})
@@ -47,8 +62,9 @@ class StubGateway:
     """Answers by method and path; a list of answers is used up one by one, the last one stays."""
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, str], list[Canned]] = {}
+        self.answers: dict[tuple[str, str], list[Canned | Streamed]] = {}
         self.sent: list[Sent] = []
+        self.closing = threading.Event()
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,6 +81,9 @@ class StubGateway:
                 body = self.rfile.read(length)
                 stub.sent.append(Sent(self.command, path, query, headers, body))
                 answer = stub.answer(self.command, path)
+                if isinstance(answer, Streamed):
+                    self.stream(answer)
+                    return
                 if answer.is_cut:
                     self.close_connection = True
                     return
@@ -75,6 +94,17 @@ class StubGateway:
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def stream(self, answer: Streamed) -> None:
+                self.close_connection = True
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.send_header("connection", "close")
+                self.end_headers()
+                for chunk in answer.chunks:
+                    self.wfile.write(chunk)
+                if answer.is_held:
+                    stub.closing.wait()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
                 return
@@ -87,10 +117,11 @@ class StubGateway:
 
     def on(self, method: str, path: str, *answers: Any) -> None:
         self.answers[method, path] = [
-            answer if isinstance(answer, Canned) else Canned(answer) for answer in answers
+            answer if isinstance(answer, Canned | Streamed) else Canned(answer)
+            for answer in answers
         ]
 
-    def answer(self, method: str, path: str) -> Canned:
+    def answer(self, method: str, path: str) -> Canned | Streamed:
         known = self.answers.get((method, path))
         if not known:
             return error(404, "not_found", f"The stub has no {method} {path}.")
@@ -100,6 +131,7 @@ class StubGateway:
         return next(one for one in reversed(self.sent) if one.method == method)
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
