@@ -7,6 +7,7 @@ from prismd.kernel.errors import InvalidRequest
 
 _AGO = re.compile(r"(\d{1,6})([hd])")
 _SECONDS = {"h": 3600, "d": 86_400}
+_STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})")
 _MAX_NUMBER = 2**63 - 1
 """The largest integer of the database."""
 
@@ -38,3 +39,19 @@ def number(param: str, text: str) -> int:
         return min(int(text), _MAX_NUMBER)
     msg = f"'{param}' is the id of an entry: the last one of the page before."
     raise InvalidRequest(msg, code="invalid_value", param=param)
+
+
+def statuses(param: str, text: str) -> frozenset[int]:
+    """Read statuses in a query, such as ``429`` or ``4xx,5xx``.
+
+    Raises:
+        InvalidRequest: one of them is neither.
+    """
+    found: set[int] = set()
+    for part in (part.strip().lower() for part in text.split(",")):
+        if not _STATUS.fullmatch(part):
+            msg = f"'{param}' is a list of statuses such as 429 or 4xx, with commas between them."
+            raise InvalidRequest(msg, code="invalid_value", param=param)
+        first = int(part.replace("x", "0"))
+        found |= set(range(first, first + 100)) if part.endswith("xx") else {first}
+    return frozenset(found)

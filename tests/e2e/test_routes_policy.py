@@ -46,6 +46,7 @@ POLICIES = {
     ("DELETE", "/-/prices/{price_id}"): "admin",
     ("POST", "/-/prices/test"): "admin",
     ("GET", "/-/usage"): "admin",
+    ("GET", "/-/requests"): "admin",
     ("GET", "/-/requests/{request_id}"): "admin",
     ("GET", "/-/events"): "admin",
     ("GET", "/-/audit"): "admin",
