@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=_serve)
 
     check = commands.add_parser("check", help="check a configuration; exit 0 or 2")
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="prism.yaml, or a directory")
     _data_dir(check)
     check.set_defaults(run=_check)
 
@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     detect.set_defaults(run=_detect)
 
     fake = commands.add_parser("fake", help="run the fake vendor as a server of its own")
-    fake.add_argument("--host", default="127.0.0.1")
+    fake.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)"
+    )
     fake.add_argument("--port", type=int, required=True, help="0 takes a free one and prints it")
     fake.add_argument("--record", type=Path, metavar="FILE", help="write a line per request")
     fake.set_defaults(run=_fake)

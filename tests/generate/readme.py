@@ -1,10 +1,5 @@
-"""Write the generated blocks of the READMEs: ``python -m tests.generate [--check]``.
+"""The generated blocks of the READMEs: each between ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
 
-A block stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. With ``--check`` nothing is
-written, and a block that is not current ends with exit code 1.
-"""
-
-import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,8 +17,6 @@ from prismd.providers import fake
 from prismd.providers.registry import ALL
 from prismd.rooms import declared_policies
 from tests.faults import table as faults
-
-ROOT = Path(__file__).parent.parent
 
 
 def vendors() -> str:
@@ -101,29 +94,14 @@ BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
 }
 
 
-def main() -> int:
-    """Write or check every block."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    is_check = parser.parse_args().check
-    stale = []
+def files(root: Path) -> Iterator[tuple[str, str]]:
+    """Return each README with its blocks as they must be."""
     for name, blocks in BLOCKS.items():
-        path = ROOT / name
-        before = after = path.read_text("utf-8")
+        text = (root / name).read_text("utf-8")
         for block, render in blocks:
             begin, end = f"<!-- {block} -->\n", f"<!-- /{block} -->"
-            head, _, rest = after.partition(begin)
+            head, _, rest = text.partition(begin)
             if end not in rest:
                 sys.exit(f"{name} has no block {block}")
-            after = head + begin + render() + "\n" + end + rest.partition(end)[2]
-        if after != before:
-            stale.append(name)
-            if not is_check:
-                path.write_text(after, "utf-8")
-    for name in stale:
-        print(f"{name}: {'not current; run python -m tests.generate' if is_check else 'written'}")
-    return 1 if stale and is_check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+            text = head + begin + render() + "\n" + end + rest.partition(end)[2]
+        yield name, text

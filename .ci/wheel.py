@@ -1,0 +1,19 @@
+"""Where an installed Prism has its manual pages; hatchling runs it."""
+
+from pathlib import Path
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class Share(BuildHookInterface):
+    """Adds ``share/`` of the environment to the wheel."""
+
+    def initialize(self, version: str, build_data: dict) -> None:
+        """Say which file goes where; ``man`` finds pages by their section."""
+        del version
+        root = Path(self.root)
+        pages = {
+            f"man/{page.name}": f"share/man/man{page.suffix[1:]}/{page.name}"
+            for page in sorted((root / "man").iterdir())
+        }
+        build_data["shared_data"] = {str(root / name): place for name, place in pages.items()}
