@@ -32,10 +32,10 @@ from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import every
 from prismd.metering import public_prices
 from prismd.metering.overrides import PriceOverrides
-from prismd.metering.tick import tick
 from prismd.policy.identity import KeyTable
 from prismd.policy.load import PERIOD_S
 from prismd.policy.reserve import HOLD_S, Reserve
+from prismd.pulse import pulse
 from prismd.reload import reload
 from prismd.snapshot import build
 from prismd.store import budgets as budget_table
@@ -54,7 +54,7 @@ log = logging.getLogger("prism")
 
 YOUNG_OBJECTS = 50_000
 """How many new objects there may be before a collection looks for cycles among them."""
-TICK_S = 1.0
+PULSE_S = 1.0
 SETTLE_S = 5.0
 """How long calls that were cut at the end may take to settle."""
 SAVE_USE_S = 5.0
@@ -85,7 +85,8 @@ async def run(read_config: Callable[[], LoadedConfig]) -> None:
     try:
         gateway = await _gateway(read_config, loaded, data_dir, stores, outbound)
         try:
-            await _serve(gateway)
+            with logs.told(partial(gateway.bus.publish, "log")):
+                await _serve(gateway)
         finally:
             await gateway.tasks.stop()
             with contextlib.suppress(Exception):
@@ -172,12 +173,13 @@ async def _serve(gateway: Gateway) -> None:
     )
     _start_background(gateway, rooms)
     end_if_broken = partial(_end_if_broken, gateway, server)
-    gateway.tasks.spawn(every(TICK_S, end_if_broken), name="end-if-broken")
+    gateway.tasks.spawn(every(PULSE_S, end_if_broken), name="end-if-broken")
     scheme = "https" if config.tls else "http"
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("prismd %s listens on %s://%s:%d", __version__, scheme, shown, port)
     log.debug("up to %d connections and files can be open at once", open_limit)
+    gateway.bus.publish("node", {"action": "started", "version": __version__})
     notify("READY=1")
     await server.serve(sockets=[listener])
     if left := server.server_state.tasks:  # calls that were cut still answer and settle
@@ -213,23 +215,16 @@ def _handle_signals(gateway: Gateway, stopping: Stopping) -> None:
 
 def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
     spawn = gateway.tasks.spawn
-    spawn(every(TICK_S, partial(_tick, gateway)), name="tick")
+    spawn(every(PULSE_S, partial(pulse, gateway)), name="pulse")
     spawn(_watch_load(gateway), name="watch-load")
     spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
     spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
     spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
     spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
     spawn(discover_for_ever(gateway), name="discover")
-    spawn(_warm(rooms), name="warm")
+    spawn(_warm(gateway, rooms), name="warm")
     if gateway.snapshot.source is not None:
         spawn(_watch(gateway, gateway.snapshot.source), name="watch-config")
-
-
-async def _tick(gateway: Gateway) -> None:
-    if gateway.bus.has_viewers:
-        uptime_s = clock.wall_s() - gateway.started_at_s
-        body = tick(gateway.recorder, running=gateway.limiter.running, uptime_s=uptime_s)
-        gateway.bus.publish("tick", body)
 
 
 async def _watch_load(gateway: Gateway) -> None:
@@ -268,11 +263,12 @@ async def _prune(gateway: Gateway) -> None:
     await gateway.stores.state.write(answers)
 
 
-async def _warm(rooms: app.Rooms) -> None:
+async def _warm(gateway: Gateway, rooms: app.Rooms) -> None:
     """Load what the first calls can do without, behind the listener."""
     try:
         await asyncio.to_thread(public_prices.warm)
         await rooms.loaded()
+        gateway.bus.publish("node", {"action": "ready", "version": __version__})
         # What is there now stays: a collection that looks at all of it holds every call for 0.2 s.
         gc.collect()
         gc.freeze()

@@ -5,6 +5,7 @@ old and new. Counters, windows, health and connections live in ``Gateway``: a re
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -81,7 +82,7 @@ class Gateway:
     load: Load = field(default_factory=Load)
     health: HealthBook = field(default_factory=HealthBook)
     recorder: Recorder = field(default_factory=Recorder)
-    bus: Bus = field(default_factory=lambda: Bus(clock.wall_s))
+    bus: Bus = field(default_factory=lambda: Bus(clock.wall_s, node=socket.gethostname()))
     tasks: TaskSet = field(default_factory=TaskSet)
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     changing_keys: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -123,6 +124,9 @@ class Gateway:
         now = catalog.providers.get(provider.id)
         if now is None or now.base_url != provider.base_url:
             return False
+        if now.discovered != models:
+            body = {"provider": provider.id, "action": "models", "count": len(models)}
+            self.bus.publish("provider", body)
         catalog = catalog.with_models({provider.id: models})
         self.swap(replace(self.snapshot, catalog=catalog))
         return True

@@ -8,6 +8,7 @@ began with.
 import asyncio
 import logging
 
+from prismd.config.changes import changed_paths
 from prismd.config.model import needs_restart
 from prismd.gateway import ConfigFault, Gateway
 from prismd.kernel import clock, logs
@@ -55,7 +56,10 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
             logs.set_up(logging_.level, logging_.format)
         if snapshot.hash == old.hash:
             return False  # in force all the same: a secret behind a reference may be a new one
-        gateway.bus.publish("config", {"action": "reloaded", "hash": snapshot.hash})
+        changes = changed_paths(old.config, snapshot.config)
+        gateway.bus.publish(
+            "config", {"action": "reloaded", "hash": snapshot.hash, "changes": changes}
+        )
         log.info("configuration %s in force", snapshot.hash[:12])
         return True
 

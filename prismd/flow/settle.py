@@ -35,6 +35,8 @@ log = logging.getLogger("prism.settle")
 
 CLIENT_CLOSED = 499
 """Status written down for a call whose client left before the end; nobody receives it."""
+REFUSED_BY_RULE = frozenset({402, 403, 429})
+"""Statuses of calls that credits, permissions and limits refuse before a provider is asked."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     is_complete: bool = False
     first_byte_s: float | None = None
     """Monotonic time of the first byte from the provider."""
+    param: str | None = None
+    """What a refusal is about, as the error names it."""
     answer: Answer | None = None
     """What the client receives, to be kept under an idempotency key; None if it received less."""
 
@@ -61,7 +65,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         cls, error: PrismError, attempt: Attempt | None = None, *, answer: Answer | None = None
     ) -> "Outcome":
         """Return the outcome of a call that ended with an error before any output."""
-        return cls(status=error.status, error_code=error.code, attempt=attempt, answer=answer)
+        return cls(
+            status=error.status,
+            error_code=error.code,
+            param=error.param,
+            attempt=attempt,
+            answer=answer,
+        )
 
 
 async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
@@ -88,6 +98,8 @@ async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
         finally:
             if not walk.is_told:
                 _tell(walk, record)
+                if reservation is None and record.status in REFUSED_BY_RULE:
+                    _tell_refused(walk, record, outcome.param)
     finally:
         if claim is not None:
             claim.end()
@@ -226,7 +238,14 @@ def _tell(walk: Walk, record: CallRecord) -> None:
     gateway.note_use(record.key_id, record.ts_s)
 
     gateway.stores.traces.add(partial(_stored, record, trace))
-    gateway.bus.publish_about("call", record.ts_s, record, call_event)
+    about = (record, walk.call.caller.key.name)
+    gateway.bus.publish_about("call", record.ts_s, about, call_event)
+
+
+def _tell_refused(walk: Walk, record: CallRecord, param: str | None) -> None:
+    if record.error_code is not None:  # an answer that was kept is given again, and decides nothing
+        about = (record, walk.call.caller.key.name, param)
+        walk.gateway.bus.publish_about("guard", record.ts_s, about, guard_event)
 
 
 def _settled(record: CallRecord) -> dict[str, object]:
@@ -237,11 +256,13 @@ def _stored(record: CallRecord, trace: Trace) -> requests.StoredTrace:
     return requests.StoredTrace(record, trace.stages, trace.attempts)
 
 
-def call_event(record: CallRecord) -> dict[str, object]:
-    """Return what the event feed says about a call."""
+def call_event(about: tuple[CallRecord, str]) -> dict[str, object]:
+    """Return what the event feed says about a call and the name of its key."""
+    record, key_name = about
     return {
         "request_id": record.request_id,
         "key_id": record.key_id,
+        "key_name": key_name,
         "owner": record.owner,
         "org_id": record.org_id,
         "op": record.op,
@@ -259,4 +280,23 @@ def call_event(record: CallRecord) -> dict[str, object]:
         "latency_ms": record.latency_ms,
         "first_byte_ms": record.first_byte_ms,
         "attempts": record.attempts,
+        "has_bodies": False,
+    }
+
+
+def guard_event(about: tuple[CallRecord, str, str | None]) -> dict[str, object]:
+    """Return what the event feed says about a call that a rule refused, and what it was about."""
+    record, key_name, param = about
+    return {
+        "action": "refused",
+        "rule": record.error_code,
+        "param": param,
+        "request_id": record.request_id,
+        "key_id": record.key_id,
+        "key_name": key_name,
+        "owner": record.owner,
+        "org_id": record.org_id,
+        "op": record.op,
+        "model": record.model,
+        "status": record.status,
     }

@@ -13,6 +13,7 @@ import logging
 
 import uvicorn
 
+from prismd import __version__
 from prismd.front.gate import shutting_down
 from prismd.front.listen import notify
 from prismd.gateway import Gateway
@@ -56,6 +57,7 @@ class Stopping:
             return
         self._gateway.is_draining = True
         notify("STOPPING=1")
+        self._gateway.bus.publish("node", {"action": "draining", "version": __version__})
         log.info("prismd stops: new connections are taken for %g s more", delay_s)
         asyncio.get_running_loop().call_later(delay_s, self._close)
 

@@ -1,92 +1,76 @@
-"""Publish and subscribe inside the process: a ring of recent events and bounded viewers.
+"""Publish and subscribe inside the process: rings of recent events, and who watches.
 
-Invariant: publishing never waits and never fails. A viewer that is too slow loses its oldest events
-and is told how many (``Viewer.missed``). With no viewer, publishing costs one append at most: of
-what happens very often, only some are kept for those who come back, or the ring would be over in a
-second and what is rare would be gone.
+Invariant: publishing never waits and never fails. Each topic has a ring of its own, so that what is
+rare is not pushed out by what happens often. With no viewer, publishing costs one append at most:
+of what happens very often, only some are kept for those who come back.
 """
 
-import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar, cast
 
-import msgspec
+from prismd.kernel.event import Event
+from prismd.kernel.viewer import Viewer, Wants
 
 T = TypeVar("T")
 
-RING_EVENTS = 4_000
-VIEWER_EVENTS = 1_000
+RING_EVENTS = 1_000
+CALL_RING_EVENTS = 4_000
 KEPT_PER_S = 100
-"""Events of one second that ``publish_about`` puts into the ring."""
+"""Events of one second and topic that ``publish_about`` puts into a ring."""
+MAX_VIEWERS = 64
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, eq=False):
-    """One thing that happened. ``seq`` rises by one per event and is the SSE id."""
+class _Ring:
+    """The newest events of a topic, and the number of those that are lost."""
 
-    seq: int
-    topic: str
-    ts_s: float
-    about: object
-    tell: Callable[[object], dict[str, object]]
-    """Makes the body from ``about``, only when somebody looks: most events nobody sees."""
+    __slots__ = ("events", "kept", "lost", "lost_seq", "second")
 
-    @property
-    def body(self) -> dict[str, object]:
-        """JSON-ready fields; never prompt text, never a secret."""
-        return self.tell(self.about)
+    def __init__(self, most: int) -> None:
+        self.events: deque[Event] = deque(maxlen=most)
+        self.lost = 0
+        self.lost_seq = 0
+        """The newest that is lost."""
+        self.second = 0
+        self.kept = 0
+        """Of this second's events, how many ``publish_about`` has put into the ring."""
 
+    def add(self, event: Event) -> None:
+        events = self.events
+        if len(events) == events.maxlen:
+            self.lost += 1
+            self.lost_seq = max(self.lost_seq, events[0].seq)
+        events.append(event)
 
-class Viewer:
-    """One subscriber's bounded queue. Created by ``Bus.watch``; close it with ``Bus.unwatch``."""
+    def lost_after(self, seq: int, others: Collection[Event]) -> int:
+        """Return how many that came after an event are lost, ``others`` being kept of all topics.
 
-    def __init__(self, wants: Callable[[Event], bool]) -> None:
-        self.wants = wants
-        self.missed = 0
-        """Events dropped since ``next`` last told about it."""
-        self.is_closed = False
-        self._events: deque[Event] = deque()
-        self._ready = asyncio.Event()
-
-    def offer(self, event: Event) -> None:
-        """Queue an event if it is wanted; drop the oldest when full."""
-        if not self.wants(event):
-            return
-        if len(self._events) >= VIEWER_EVENTS:
-            self._events.popleft()
-            self.missed += 1
-        self._events.append(event)
-        self._ready.set()
-
-    async def next(self) -> Event | None:
-        """Wait for the next event; None when the feed is over."""
-        while not self._events and not self.is_closed:
-            self._ready.clear()
-            await self._ready.wait()
-        return self._events.popleft() if self._events else None
-
-    def close(self) -> None:
-        """End the feed for this viewer: ``next`` gives what is queued, then None."""
-        self.is_closed = True
-        self._ready.set()
-
-    def take_missed(self) -> int:
-        """Return how many events were dropped since the last call."""
-        missed, self.missed = self.missed, 0
-        return missed
+        It is as exact as can be said from where the newest one was; never 0 if one is.
+        """
+        if self.lost_seq <= seq:
+            return 0
+        kept = sum(event.seq < self.lost_seq for event in others)
+        return max(1, min(self.lost, self.lost_seq - seq - kept))
 
 
 class Bus:
     """The event feed of one process. Must be used from its event loop only."""
 
-    def __init__(self, clock_s: Callable[[], float]) -> None:
+    def __init__(self, clock_s: Callable[[], float], node: str = "") -> None:
+        """Begin.
+
+        Args:
+            clock_s: The wall clock.
+            node: Which machine this is, for those who watch several.
+        """
         self._clock_s = clock_s
-        self._ring: deque[Event] = deque(maxlen=RING_EVENTS)
+        self.node = node
+        self._rings = {"call": _Ring(CALL_RING_EVENTS)}
         self._viewers: list[Viewer] = []
-        self._seq = 0
-        self._second = 0
-        self._kept = 0
-        """Of this second's events, how many ``publish_about`` has put into the ring."""
+        self._by_topic: dict[str, list[Viewer]] = {}
+        # Those of a process are above those of the one before: who comes back after a restart has
+        # seen none of them, and misses none.
+        self._first = self._seq = int(clock_s() * 1_000_000)
 
     @property
     def viewer_count(self) -> int:
@@ -94,16 +78,21 @@ class Bus:
         return len(self._viewers)
 
     @property
-    def has_viewers(self) -> bool:
-        """Say whether anybody watches; producers may skip work that only viewers need."""
-        return bool(self._viewers)
+    def is_full(self) -> bool:
+        """Say whether as many watch as may."""
+        return len(self._viewers) >= MAX_VIEWERS
 
-    def publish(self, topic: str, body: dict[str, object]) -> None:
-        """Append an event to the ring and offer it to the viewers."""
+    def is_watched(self, topic: str) -> bool:
+        """Say whether anybody watches a topic; producers may skip work that only viewers need."""
+        return bool(self._by_topic.get(topic))
+
+    def publish(self, topic: str, body: dict[str, object], *, is_kept: bool = True) -> None:
+        """Offer an event to the viewers; keep it for those who come back, unless it is soon old."""
         self._seq += 1
-        event = Event(self._seq, topic, self._clock_s(), body, _itself)
-        self._ring.append(event)
-        for viewer in self._viewers:
+        event = Event(self._seq, topic, self._clock_s(), self.node, body, _itself)
+        if is_kept:
+            self._ring(topic).add(event)
+        for viewer in self._by_topic.get(topic, ()):
             viewer.offer(event)
 
     def publish_about(
@@ -118,32 +107,48 @@ class Bus:
             tell: Makes the body of ``about`` for those who look at it.
         """
         self._seq += 1
+        ring = self._rings.get(topic) or self._ring(topic)
         second = int(at_s)
-        if second != self._second:
-            self._second, self._kept = second, 0
-        self._kept += 1
-        if self._kept > KEPT_PER_S and not self._viewers:
-            return
+        if second != ring.second:
+            ring.second, ring.kept = second, 0
+        ring.kept += 1
+        viewers = self._by_topic.get(topic)
+        if ring.kept > KEPT_PER_S:
+            ring.lost += 1
+            ring.lost_seq = self._seq
+            if not viewers:
+                return
         # It is given what it wants; a cast costs as much as the event.
-        event = Event(self._seq, topic, at_s, about, tell)  # type: ignore[arg-type]
-        if self._kept <= KEPT_PER_S:
-            self._ring.append(event)
-        for viewer in self._viewers:
+        event = Event(self._seq, topic, at_s, self.node, about, tell)  # type: ignore[arg-type]
+        if ring.kept <= KEPT_PER_S:
+            ring.add(event)
+        for viewer in viewers or ():
             viewer.offer(event)
 
-    def watch(self, wants: Callable[[Event], bool], *, after_seq: int | None = None) -> Viewer:
-        """Subscribe; with ``after_seq``, first replay what the ring still holds after it.
+    def watch(
+        self,
+        topics: Collection[str],
+        wants: Wants | None = None,
+        *,
+        per_s: int | None = None,
+        after_seq: int | None = None,
+    ) -> Viewer:
+        """Subscribe.
 
-        A number that was not reached yet is from before a restart: everything is replayed.
+        Args:
+            topics: What to.
+            wants: Which of their events; None for all.
+            per_s: Of what happens often, how many a second and topic; None for all.
+            after_seq: The event after which the viewer comes back: it is first given what is kept
+                of what it has missed. One that this process has not given is from the one before,
+                and all is new.
         """
-        viewer = Viewer(wants)
+        viewer = Viewer(wants, per_s=per_s)
         if after_seq is not None:
-            after_seq = after_seq if after_seq <= self._seq else 0
-            later = [event for event in self._ring if event.seq > after_seq]
-            viewer.missed = self._seq - after_seq - len(later)
-            for event in later:
-                viewer.offer(event)
+            self._replay(viewer, topics, after_seq if after_seq <= self._seq else 0)
         self._viewers.append(viewer)
+        for topic in topics:
+            self._by_topic.setdefault(topic, []).append(viewer)
         return viewer
 
     def close(self) -> None:
@@ -154,6 +159,27 @@ class Bus:
     def unwatch(self, viewer: Viewer) -> None:
         """Forget a viewer."""
         self._viewers.remove(viewer)
+        for watching in self._by_topic.values():
+            if viewer in watching:
+                watching.remove(viewer)
+
+    def _ring(self, topic: str) -> _Ring:
+        return self._rings.setdefault(topic, _Ring(RING_EVENTS))
+
+    def _replay(self, viewer: Viewer, topics: Collection[str], after_seq: int) -> None:
+        after_seq = max(after_seq, self._first)
+        kept = [
+            event for ring in self._rings.values() for event in ring.events if event.seq > after_seq
+        ]
+        rings = [ring for topic, ring in self._rings.items() if topic in topics]
+        viewer.replay(
+            sorted((event for event in kept if event.topic in topics), key=_seq),
+            missed=sum(ring.lost_after(after_seq, kept) for ring in rings),
+        )
+
+
+def _seq(event: Event) -> int:
+    return event.seq
 
 
 def _itself(body: object) -> dict[str, object]:

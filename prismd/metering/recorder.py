@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from prismd.wire.usage import CallRecord
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds of the latency histogram, seconds."""
+"""Upper bounds of the histograms, seconds."""
 
 
 @dataclass(slots=True)
@@ -19,11 +19,14 @@ class Series:
 
     by_status: dict[int, int] = field(default_factory=dict)
     input_tokens: int = 0
+    cached_input_tokens: int = 0
     output_tokens: int = 0
     cost_nano_usd: int = 0
     unpriced: int = 0
     latency_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
     latency_sum_s: float = 0.0
+    first_byte_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
+    first_byte_sum_s: float = 0.0
 
     @property
     def calls(self) -> int:
@@ -58,6 +61,7 @@ class Recorder:
         status, usage, cost = record.status, record.usage, record.cost_nano_usd
         series.by_status[status] = series.by_status.get(status, 0) + 1
         series.input_tokens += usage.input_tokens
+        series.cached_input_tokens += usage.cached_input_tokens
         series.output_tokens += usage.output_tokens
         if cost is not None:
             series.cost_nano_usd += cost
@@ -66,3 +70,7 @@ class Recorder:
         seconds = record.latency_ms / 1000
         series.latency_sum_s += seconds
         series.latency_buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        if record.first_byte_ms is not None:
+            seconds = record.first_byte_ms / 1000
+            series.first_byte_sum_s += seconds
+            series.first_byte_buckets[bisect_left(BUCKETS_S, seconds)] += 1

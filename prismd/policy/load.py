@@ -43,6 +43,7 @@ class Load:
         """Calls that have come since the last sample."""
         self.lag_buckets = [0] * (len(BUCKETS_S) + 1)
         self.lag_sum_s = 0.0
+        self._worst_lag_s = 0.0
         self._behind_s = 0.0
         """How long the loop has been behind without a pause."""
         self._let_in = 0.0
@@ -67,7 +68,13 @@ class Load:
         self.arrived = 0
         self.lag_sum_s += lag_s
         self.lag_buckets[bisect_left(BUCKETS_S, lag_s)] += 1
+        self._worst_lag_s = max(self._worst_lag_s, lag_s)
         self._is_storage_behind = waiting_writes >= WAITING_WRITES
+
+    def take_worst_lag_s(self) -> float:
+        """Return how late the loop was at most since the last call."""
+        worst_s, self._worst_lag_s = self._worst_lag_s, 0.0
+        return worst_s
 
     def lets_in(self) -> bool:
         """Say whether the call that has just come is one of the share."""

@@ -5,6 +5,7 @@ The state belongs to the process; a reload resets nothing.
 """
 
 from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 WINDOW_S = 300
@@ -61,6 +62,15 @@ class Health:
         return self.ok / total if total else None
 
     @property
+    def reason(self) -> str:
+        """Say in a line why the state is what it is."""
+        total = self.ok + self.failed
+        if not total:
+            return f"no calls for {WINDOW_S // 60} minutes"
+        said = f"{self.failed} of {total} calls of the last {WINDOW_S // 60} minutes failed"
+        return f"{said}, the last one with {self.last_error}" if self.failed else said
+
+    @property
     def state(self) -> str:
         """``idle`` (no calls in the window), ``healthy``, ``degraded`` or ``failing``."""
         ratio = self.success_ratio
@@ -76,6 +86,8 @@ class HealthBook:
 
     def __init__(self) -> None:
         self._records: dict[str, _Record] = {}
+        self._told: dict[str, str] = {}
+        """Provider id → the state that ``changed`` saw last."""
 
     def served(self, provider_id: str, *, latency_ms: float, now_s: float, wall_s: float) -> None:
         """Count a call that the provider answered, refusals of the caller's request included."""
@@ -110,3 +122,11 @@ class HealthBook:
             last_error_at_s=record.last_error_at_s,
             last_success_at_s=record.last_success_at_s,
         )
+
+    def changed(self, healths: Mapping[str, Health]) -> Iterator[tuple[str, str, Health]]:
+        """Yield id, state before and health of each provider whose state is another one now."""
+        for provider_id, health in healths.items():
+            was = self._told.get(provider_id, "idle")
+            if health.state != was:
+                self._told[provider_id] = health.state
+                yield provider_id, was, health

@@ -122,18 +122,22 @@ def test_the_life_of_a_key(daemon: Daemon) -> None:
         key = daemon.create_key("watched", credits=1)
         daemon.admin.put(f"/-/keys/{key.id}", json={"status": "blocked"})
         daemon.admin.post(f"/-/keys/{key.id}/credits", json={"amount": 1})
+        daemon.put_key(key, name="again")
+        daemon.put_key(key, status="active")
         daemon.admin.delete(f"/-/keys/{key.id}")
         daemon.admin.delete(f"/-/keys/{key.id}")
         daemon.create_key("next")
-        events = [viewer.next() for _ in range(5)]
+        events = [viewer.next() for _ in range(7)]
     assert [(event["action"], event["status"]) for event in events] == [
         ("created", "active"),
-        ("updated", "blocked"),
+        ("blocked", "blocked"),
         ("credited", "blocked"),
+        ("updated", "blocked"),
+        ("unblocked", "active"),
         ("revoked", "revoked"),
         ("created", "active"),
     ]
-    assert {event["key_id"] for event in events[:4]} == {key.id}
+    assert {event["key_id"] for event in events[:6]} == {key.id}
     assert key.secret not in json.dumps(events)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import AwareDatetime, BaseModel
 
 from prismd.endpoints import deps
+from prismd.endpoints.admin.jobs import job
 from prismd.endpoints.replies import ListOf, json_reply, page, time_text
 from prismd.gateway import Gateway
 from prismd.kernel import clock
@@ -50,37 +51,44 @@ async def list_backups(gateway: deps.TheGateway) -> Response:
 @room.post("", response_model=BackupObject, status_code=201)
 async def create_backup(gateway: deps.TheGateway, actor: deps.TheActor) -> Response:
     """Copy the state while calls go on, and verify the copy from its first to its last page."""
-    now_s, folder = clock.now_s(), gateway.data_dir.backups
+    now_s = clock.now_s()
+    with job(gateway.bus, "backup") as running:
+        made = await _make(gateway, now_s)
+        running.id = made.id
+        change = Change("backup.created", made.id, {"sha256": (None, made.sha256)})
+
+        def write(tx: Tx) -> None:
+            gateway.audit.append(tx, actor, change, at_s=now_s)
+
+        await gateway.stores.state.write(write)
+    return json_reply(_view(gateway, made), status=201)
+
+
+async def _make(gateway: Gateway, now_s: int) -> Manifest:
+    data_dir = gateway.data_dir
     try:
-        master_key = gateway.data_dir.master_key()
-        made = await asyncio.to_thread(
-            backup.make, gateway.data_dir.state_db, folder, master_key, at_s=now_s
+        return await asyncio.to_thread(
+            backup.make, data_dir.state_db, data_dir.backups, data_dir.master_key(), at_s=now_s
         )
     except Damaged as error:
         msg = f"The copy is not sound, so state.db is not: {error}. Restore an earlier backup."
         raise Overloaded(msg, code="storage_damaged") from None
     except StorageRefused as error:
         raise Overloaded(f"The backup failed: {error}.", code="backup_failed") from None
-    change = Change("backup.created", made.id, {"sha256": (None, made.sha256)})
-
-    def write(tx: Tx) -> None:
-        gateway.audit.append(tx, actor, change, at_s=now_s)
-
-    await gateway.stores.state.write(write)
-    return json_reply(_view(gateway, made), status=201)
 
 
 @room.post("/{backup_id}/verify", response_model=BackupObject)
 async def verify_backup(backup_id: str, gateway: deps.TheGateway) -> Response:
     """Check a backup against its manifest; 409 ``backup_damaged`` if it is not what was made."""
-    try:
-        master_key = gateway.data_dir.master_key()
-        found = await asyncio.to_thread(
-            backup.verify, gateway.data_dir.backups, backup_id, master_key
-        )
-    except Damaged as error:
-        msg = f"The backup '{backup_id}' is damaged: {error}. Do not restore it."
-        raise Conflict(msg, code="backup_damaged", param="backup_id") from None
+    with job(gateway.bus, "verify", backup_id):
+        try:
+            master_key = gateway.data_dir.master_key()
+            found = await asyncio.to_thread(
+                backup.verify, gateway.data_dir.backups, backup_id, master_key
+            )
+        except Damaged as error:
+            msg = f"The backup '{backup_id}' is damaged: {error}. Do not restore it."
+            raise Conflict(msg, code="backup_damaged", param="backup_id") from None
     return json_reply(_view(gateway, found))
 
 

@@ -262,8 +262,15 @@ async def _change(
         gateway.reserve.budgets.remove(budget.id)
     for budget in budgets or ():
         gateway.reserve.budgets.put(budget)
-    _in_force(gateway, changed, action)
+    _in_force(gateway, changed, _seen(action, record.status, changed.status))
     return changed
+
+
+def _seen(action: str, before: KeyStatus, after: KeyStatus) -> str:
+    """Return what the event feed calls a change: what it does to the key's status, if it does."""
+    if before is after:
+        return action
+    return {KeyStatus.ACTIVE: "unblocked"}.get(after, after.value)
 
 
 def _told(budget: Budget) -> dict[str, object]:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel
 
 from prismd.endpoints import deps
+from prismd.endpoints.admin.jobs import job
 from prismd.endpoints.queries import moment, number
 from prismd.endpoints.replies import ListOf, Usd, json_reply, page, time_text, usd
 from prismd.store import statements
@@ -162,7 +163,8 @@ async def list_holds(
 @room.post("/verify", response_model=Verification)
 async def verify_ledger(gateway: deps.TheGateway) -> Response:
     """Recompute the whole ledger while calls go on, and name the first row that is wrong."""
-    report = await asyncio.to_thread(verify, gateway.data_dir.state_db, gateway.audit)
+    with job(gateway.bus, "ledger_verify"):
+        report = await asyncio.to_thread(verify, gateway.data_dir.state_db, gateway.audit)
     return json_reply(
         {
             "object": "verification",

@@ -1,0 +1,32 @@
+"""``job`` events: work that an operator has asked for and that takes its time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prismd.kernel.bus import Bus
+from prismd.kernel.errors import PrismError
+
+
+@dataclass(slots=True)
+class Job:
+    """Work that runs; its ``id`` may become known on the way."""
+
+    id: str | None
+
+
+@contextmanager
+def job(bus: Bus, kind: str, job_id: str | None = None) -> Iterator[Job]:
+    """Tell that work has started, and how it ended."""
+    running = Job(job_id)
+
+    def tell(action: str, **more: object) -> None:
+        bus.publish("job", {"kind": kind, "action": action, "id": running.id, **more})
+
+    tell("started")
+    try:
+        yield running
+    except BaseException as error:
+        tell("failed", error=error.code if isinstance(error, PrismError) else type(error).__name__)
+        raise
+    tell("finished")
