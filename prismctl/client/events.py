@@ -188,6 +188,7 @@ def _read(text: str) -> Event | None:
         return None
     if not isinstance(body, dict) or not (topic := as_text(body.get("type"))):
         return None
-    number = body.get("id")
-    is_number = isinstance(number, int) and not isinstance(number, bool)
-    return Event(topic, number if is_number else None, body)
+    seq = body.get("id")
+    if not isinstance(seq, int) or isinstance(seq, bool):
+        seq = None
+    return Event(topic, seq, body)
