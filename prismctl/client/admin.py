@@ -170,6 +170,10 @@ class Admin:
         """Return usage and cost; filters as the API names them, None for any."""
         return self._get("/-/usage", filters)
 
+    def requests(self, *, limit: int | None = None, **filters: str | None) -> Object:
+        """List calls, newest first, at most ``limit`` of them; filters as the API names them."""
+        return self._pages("/-/requests", limit, filters)
+
     def request(self, request_id: str) -> Object:
         """Return the decision trace of a call."""
         return self._get(f"/-/requests/{_segment(request_id)}")
@@ -184,9 +188,11 @@ class Admin:
             page = as_objects(answer.get("data"))
             rows.extend(page)
             is_enough = limit is not None and len(rows) >= limit
-            if not answer.get("has_more") or not page or is_enough:
+            # A search says where it goes on, also when a page of it is empty.
+            after = as_text(answer.get("continue_after") or (page[-1].get("id") if page else None))
+            if not answer.get("has_more") or not after or is_enough:
                 break
-            params["after"] = as_text(page[-1].get("id"))
+            params["after"] = after
         ids = [row.get("id") for row in as_objects(rows)]
         ends: Object = {"first_id": ids[0], "last_id": ids[-1]} if ids else {}
         return {**answer, "data": rows, **ends}

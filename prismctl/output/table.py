@@ -93,12 +93,12 @@ def aligned(
         columns, widths = [columns[at] for at in shown], [widths[at] for at in shown]
     _shrink(widths, columns, terminal.width)
     head = [
-        terminal.paint_out(_fit(column.title, width, column), "bold")
+        terminal.paint_out(fit(column.title, width, column, terminal), "bold")
         for column, width in zip(columns, widths, strict=True)
     ]
     body = [
         [
-            _toned(_fit(line[at], width, column), row, column, terminal)
+            toned(fit(line[at], width, column, terminal), row, column, terminal)
             for at, width, column in zip(shown, widths, columns, strict=True)
         ]
         for row, line in zip(rows, texts, strict=True)
@@ -113,7 +113,7 @@ def described(row: Object, columns: Sequence[Column], look: Look, terminal: "Ter
     for column, text in zip(columns, cells(row, columns, look), strict=True):
         if text:
             title = terminal.paint_out(f"{column.title.lower():<{width}}", "dim")
-            lines.append(f"{title}  {_toned(text, row, column, terminal)}\n")
+            lines.append(f"{title}  {toned(text, row, column, terminal)}\n")
     return "".join(lines)
 
 
@@ -158,15 +158,17 @@ def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
         excess -= 1
 
 
-def _fit(text: str, width: int, column: Column) -> str:
+def fit(text: str, width: int, column: Column, terminal: "Terminal") -> str:
+    """Return a cell as wide as its column: padded, or cut."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) > width:
-        return set_cell_size(text, width - 1) + "…"
+        return set_cell_size(text, width - 1) + ("…" if terminal.is_unicode else "~")
     padding = " " * (width - cell_len(text))
     return padding + text if column.is_right else text + padding
 
 
-def _toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
+def toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
+    """Return a cell in the colour of its value."""
     tone = column.tone(_value(row, column)) if column.tone else ""
     return terminal.paint_out(text, tone) if tone else text

@@ -1,12 +1,13 @@
 """A person at a real terminal (a pty), with the real ``prismd`` behind."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.prismctl.processes import Home, Screen, up
+from tests.prismctl.processes import PATIENCE_S, PRISMCTL, Home, Screen, up
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,34 @@ def test_ctrl_c_ends_an_answer_but_not_the_conversation(home: Home) -> None:
     screen.until("> ")
     screen.type("\x04")
     assert screen.end() == 0
+
+
+def test_tail_shows_a_call_as_it_ends_and_ctrl_c_ends_it(home: Home) -> None:
+    screen = Screen(home, "tail")
+    screen.until("ERROR")
+    assert home.run("chat", "-m", "fake/echo", "hello").returncode == 0
+    screen.until("ok 200")
+    screen.until("fake/echo")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert "rror:" not in screen.text
+    screen = Screen(home, "tail", "--since", "1h", "-n", "1")
+    assert screen.end() == 0
+    assert screen.text.count("ok 200") == 1
+
+
+def test_a_reader_of_tail_who_goes_away_ends_it_silently(home: Home) -> None:
+    words = [*PRISMCTL, "tail", "--topics", "call,tick", "-o", "json"]
+    tail = subprocess.Popen(
+        words, env=home.env(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert tail.stdout is not None
+    assert tail.stderr is not None
+    assert tail.stdout.readline().startswith('{"type":"tick"')
+    tail.stdout.close()
+    assert tail.wait(PATIENCE_S) == 0
+    assert tail.stderr.read() == ""
+    tail.stderr.close()
 
 
 def test_ctrl_c_stops_up_cleanly(tmp_path: Path) -> None:

@@ -3,17 +3,16 @@
 After a wanted change, write them anew with ``PRISM_GOLDEN=write`` and read the difference.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.prismctl import money
+from tests.prismctl.commands.golden import compare
 from tests.prismctl.stub import Canned, StubGateway, key, listing
 from tests.prismctl.support import PEOPLE, PIPE, Run
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "prismctl"
 FORMATS = ["table", "wide", "json", "jsonl", "yaml", "csv", "name"]
 
 LIMITED = key(
@@ -233,14 +232,6 @@ def gateway(stub: StubGateway) -> StubGateway:
     for (method, path), answer in answers.items():
         stub.on(method, path, answer)
     return stub
-
-
-def compare(name: str, text: str) -> None:
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("PRISM_GOLDEN") == "write":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    assert text == path.read_text("utf-8")
 
 
 def without_places(text: str, gateway: StubGateway, tmp_path: Path) -> str:
