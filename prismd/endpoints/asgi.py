@@ -177,22 +177,17 @@ def timeout_of(headers: Mapping[str, str]) -> float | None:
 def tags_of(headers: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str, str]:
     """Return the labels of a call: those of ``x-prism-tags`` (``name=value,…``), then the key's.
 
-    Of the key's metadata the first labels count that are short enough.
-
     Raises:
         InvalidRequest: the header cannot be read, or holds too many or too long labels.
     """
-    own: dict[str, str] = {}
-    if metadata:
-        fitting = ((n, v) for n, v in metadata.items() if v and _is_tag(n, v))
-        own = dict(islice(fitting, MAX_TAGS))
+    own = tags_of_key(metadata) if metadata else {}
     text = headers.get("x-prism-tags")
     if text is None:
         return own
     tags: dict[str, str] = {}
     for part in text.split(","):
         name, _, value = (piece.strip() for piece in part.partition("="))
-        if not (name and value and _is_tag(name, value)) or len(tags) >= MAX_TAGS:
+        if not (name and is_tag(name, value)) or len(tags) >= MAX_TAGS:
             msg = (
                 f"x-prism-tags is name=value,name=value: at most {MAX_TAGS} labels, names up to "
                 f"{MAX_TAG_NAME_CHARS} and values up to {MAX_TAG_VALUE_CHARS} characters."
@@ -202,5 +197,12 @@ def tags_of(headers: Mapping[str, str], metadata: Mapping[str, str]) -> dict[str
     return tags | own
 
 
-def _is_tag(name: str, value: str) -> bool:
-    return len(name) <= MAX_TAG_NAME_CHARS and len(value) <= MAX_TAG_VALUE_CHARS
+def tags_of_key(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that the metadata of a key gives its calls: the first that can be one."""
+    return dict(islice(((n, v) for n, v in metadata.items() if is_tag(n, v)), MAX_TAGS))
+
+
+def is_tag(name: str, value: str) -> bool:
+    """Say whether a name and its value can be a label of a call."""
+    fits = len(name) <= MAX_TAG_NAME_CHARS and len(value) <= MAX_TAG_VALUE_CHARS
+    return fits and value != ""

@@ -7,7 +7,7 @@ of a stream leaves, so that a crash finds out about every call that may have cos
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from functools import partial
 from math import ceil
 
@@ -17,15 +17,17 @@ from prismd.gateway import Gateway
 from prismd.kernel.errors import Forbidden, PrismError
 from prismd.metering.billing import upper_bound
 from prismd.metering.tokens import estimate_chars, estimate_messages
-from prismd.policy.ratelimit import RateLimiter, TokenSlot
+from prismd.policy.ratelimit import TokenSlot
 from prismd.routing.offer import Offer, Targets
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.store.booking import HoldEntry
 from prismd.store.faults import StorageFull
 from prismd.store.ledger import LedgerMismatch
+from prismd.wire.budget import Budget
 from prismd.wire.call import Call
-from prismd.wire.key import KeyType
+from prismd.wire.chat import ChatPeek
+from prismd.wire.key import KeyRecord, KeyType
 from prismd.wire.ledger import Hold
 from prismd.wire.price import Price
 from prismd.wire.usage import OpenCall
@@ -84,21 +86,27 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
         tokens per minute. Overloaded: the hold cannot be written, or the disk is full and what room
         is left belongs to the calls that run.
     """
-    if gateway.stores.state.is_full:
-        raise StorageFull(gateway.data_dir.state_db.name)
+    check_storage(gateway)
     key = call.caller.key
     budgets = gateway.reserve.budgets.matching(key, call.request.model, call.tags)
-    is_paid_ahead = key.key_type is KeyType.MANAGED or any(budget.is_hard for budget in budgets)
-    targets = offer.every
-    if offer.priced is not targets and snap.needs_price(is_paid_ahead=is_paid_ahead):
-        if offer.priced is None:
-            raise _no_price(call, offer)
-        targets = offer.priced
+    is_paid_ahead = pays_ahead(key, budgets)
+    targets = payable(snap, call.request.model, offer, is_paid_ahead=is_paid_ahead)
 
     tokens: TokenSlot | None = None
     amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        prompt, most_in, most_out, output_limit = _size(snap, call, targets, gateway.limiter)
+        peek = call.request.peek
+        prompt = _prompt_tokens(peek)
+        left = gateway.limiter.tokens_left(key, call.started_s)
+        most_in, most_out, output_limit = bounds(
+            snap,
+            key,
+            targets,
+            prompt=prompt,
+            max_tokens=_max_tokens(peek),
+            choices=1 if peek.n is None else max(1, peek.n),
+            tokens_left=left,
+        )
         if is_paid_ahead:
             amount = upper_bound(targets, input_tokens=most_in, output_tokens=most_out)
         tokens = gateway.limiter.reserve_tokens(key, most_in + most_out, call.started_s)
@@ -127,45 +135,90 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     )
 
 
-def _no_price(call: Call, offer: Offer) -> Forbidden:
+def check_storage(gateway: Gateway) -> None:
+    """Refuse what would begin when the disk is full."""
+    if gateway.stores.state.is_full:
+        raise StorageFull(gateway.data_dir.state_db.name)
+
+
+def pays_ahead(key: KeyRecord, budgets: Iterable[Budget]) -> bool:
+    """Say whether what a call may cost has to be there before it is sent."""
+    return key.key_type is KeyType.MANAGED or any(budget.is_hard for budget in budgets)
+
+
+def payable(snap: Snapshot, model: str, offer: Offer, *, is_paid_ahead: bool) -> Targets:
+    """Return those targets of an offer that a call can be paid at.
+
+    Raises:
+        Forbidden: none of them has a price, and it needs one.
+    """
+    if offer.priced is offer.every or not snap.needs_price(is_paid_ahead=is_paid_ahead):
+        return offer.every
+    if offer.priced is None:
+        raise _no_price(model, offer)
+    return offer.priced
+
+
+def _no_price(model: str, offer: Offer) -> Forbidden:
     names = ", ".join(f"{step.provider.id}/{step.model}" for step in offer.every.attempts)
     msg = (
-        f"The model '{call.request.model}' has no price ({names}), so credits and budgets "
+        f"The model '{model}' has no price ({names}), so credits and budgets "
         "cannot be kept. The operator can give it one: prismctl prices set."
     )
     return Forbidden(msg, code="model_not_priced", param="model")
 
 
-def _size(
-    snap: Snapshot, call: Call, targets: Targets, limiter: RateLimiter
-) -> tuple[int, int, int, int | None]:
-    """Bound the tokens of a call from above.
-
-    Returns the prompt as estimated, the same with a margin, the output of all choices, and what to
-    send as ``max_tokens``: None where the caller gave it.
-    """
-    peek = call.request.peek
+def _prompt_tokens(peek: ChatPeek) -> int:
     prompt = estimate_messages(peek.messages, peek.tools or ())
     if peek.functions:
         prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions)
+    return prompt
+
+
+def _max_tokens(peek: ChatPeek) -> int | None:
+    if peek.max_completion_tokens is None:
+        return peek.max_tokens
+    return max(peek.max_tokens or 0, peek.max_completion_tokens)  # a vendor may read either
+
+
+def bounds(
+    snap: Snapshot,
+    key: KeyRecord,
+    targets: Targets,
+    *,
+    prompt: int,
+    max_tokens: int | None,
+    choices: int,
+    tokens_left: int | None,
+) -> tuple[int, int, int | None]:
+    """Bound the tokens of a call from above.
+
+    Args:
+        snap: The configuration in force.
+        key: Whose call it is.
+        targets: What it may be sent to.
+        prompt: The tokens of the prompt, as estimated.
+        max_tokens: What the caller gave.
+        choices: How many answers are asked for.
+        tokens_left: In the key's window.
+
+    Returns:
+        The prompt with a margin, the output of all choices, and what to send as ``max_tokens``:
+        None where the caller gave it.
+    """
     most = ceil(prompt * PROMPT_MARGIN)
-    choices = 1 if peek.n is None else max(1, peek.n)
-    given = peek.max_tokens
-    if peek.max_completion_tokens is not None:  # a vendor may read either
-        given = max(given or 0, peek.max_completion_tokens)
-    if given is not None:
-        return prompt, most, max(0, given) * choices, None
+    if max_tokens is not None:
+        return most, max(0, max_tokens) * choices, None
     limit = snap.default_max_tokens
     if targets.context_tokens is not None:
         limit = max(1, min(limit, targets.context_tokens - most))
-    per_minute = call.caller.key.rate_limit_tpm
-    tokens_left = limiter.tokens_left(call.caller.key, call.started_s)
+    per_minute = key.rate_limit_tpm
     if per_minute is not None and tokens_left is not None:
         # Otherwise a key with few tokens per minute could not leave max_tokens out. An answer is
         # not cut shorter than this, though: then the call waits for room.
         least = min(LEAST_OUTPUT_TOKENS, per_minute // 4, (per_minute - most) // choices)
         limit = max(1, min(limit, max(least, (tokens_left - most) // choices)))
-    return prompt, most, limit * choices, limit
+    return most, limit * choices, limit
 
 
 def _open(

@@ -63,12 +63,21 @@ def identify(token: str | None, keys: KeyTable, *, pepper: bytes, now_s: float) 
     record = keys.find_token(token, pepper) if token else None
     if record is None:
         raise _no_key(token)
+    check_valid(record, now_s)
+    return record
+
+
+def check_valid(record: KeyRecord, now_s: float) -> None:
+    """Refuse a key that may not be used now.
+
+    Raises:
+        Unauthenticated: it is revoked or expired; Forbidden: it is blocked.
+    """
     if record.status is KeyStatus.REVOKED or is_expired(record, now_s):
         raise _not_valid()
     if record.status is KeyStatus.BLOCKED:
         msg = "This key is blocked. Ask the operator of the gateway to unblock it."
         raise Forbidden(msg, param="key")
-    return record
 
 
 def _no_key(token: str | None) -> Unauthenticated:

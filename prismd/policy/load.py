@@ -98,14 +98,17 @@ class Load:
         Raises:
             Overloaded: the reason is in the message and in ``shed_by_reason``.
         """
-        if running >= max_running:
-            raise self._shed("calls", f"{max_running} calls run (server.max_running_calls)")
-        if self._is_storage_behind:
-            raise self._shed("storage", "too many calls wait to be written to the disk")
+        if (obstacle := self.obstacle(running, max_running)) is not None:
+            self.shed_by_reason[obstacle[0]] += 1
+            raise overloaded(obstacle[1])
 
-    def _shed(self, reason: str, why: str) -> Overloaded:
-        self.shed_by_reason[reason] += 1
-        return overloaded(why)
+    def obstacle(self, running: int, max_running: int) -> tuple[str, str] | None:
+        """Return why there is no room for a call, as it is counted and in words; None: there is."""
+        if running >= max_running:
+            return "calls", f"{max_running} calls run (server.max_running_calls)"
+        if self._is_storage_behind:
+            return "storage", "too many calls wait to be written to the disk"
+        return None
 
 
 def overloaded(why: str) -> Overloaded:

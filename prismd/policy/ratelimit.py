@@ -94,6 +94,22 @@ class _Lane:
         reset_s = self.spans[-1].last_s + WINDOW_S - now_s if self.calls else 0.0
         return RateState(limit, max(0, limit - self.calls), reset_s)
 
+    def check_slots(self, slots: int, limit: int | None, now_s: float) -> None:
+        """Refuse a call when so many run; ``limit`` is that per minute, for the headers."""
+        if self.running >= slots:
+            state = None if limit is None else self.state(limit, now_s)
+            raise _too_many_at_once(slots, state)
+
+    def check_calls(self, limit: int, now_s: float) -> None:
+        """Refuse a call when the window has so many."""
+        if self.calls >= limit:
+            raise _too_many_calls(self, limit, now_s)
+
+    def check_tokens(self, tokens: int, limit: int, now_s: float) -> None:
+        """Refuse a call whose tokens the window does not have."""
+        if self.tokens + tokens > limit:
+            raise _too_many_tokens(self, limit, tokens, now_s)
+
     def forget(self, before_s: float) -> None:
         """Let go of what has left the window."""
         spans = self.spans
@@ -124,11 +140,10 @@ class RateLimiter:
         spans, limit, slots = lane.spans, key.rate_limit_rpm, key.max_concurrency
         if spans and spans[0].last_s < now_s - WINDOW_S:
             lane.forget(now_s - WINDOW_S)
-        if slots is not None and lane.running >= slots:
-            state = None if limit is None else lane.state(limit, now_s)
-            raise _too_many_at_once(slots, state)
-        if limit is not None and lane.calls >= limit:
-            raise _too_many_calls(lane, limit, now_s)
+        if slots is not None:
+            lane.check_slots(slots, limit, now_s)
+        if limit is not None:
+            lane.check_calls(limit, now_s)
         lane.running += 1
         self.running += 1
         if limit is None:
@@ -149,10 +164,8 @@ class RateLimiter:
         lane = self._lanes[key.id]
         if lane.spans and lane.spans[0].last_s < now_s - WINDOW_S:
             lane.forget(now_s - WINDOW_S)
-        taken = lane.tokens + tokens
-        if taken > limit:
-            raise _too_many_tokens(lane, limit, tokens, now_s)
-        lane.tokens = taken
+        lane.check_tokens(tokens, limit, now_s)
+        lane.tokens += tokens
         span = lane.span(now_s)
         span.tokens += tokens
         return TokenSlot(tokens, span, lane)
@@ -161,11 +174,7 @@ class RateLimiter:
         """Return how many tokens the window of a key has left; None when it has no limit."""
         if key.rate_limit_tpm is None:
             return None
-        lane = self._lanes.get(key.id)
-        if lane is None:
-            return key.rate_limit_tpm
-        lane.forget(now_s - WINDOW_S)
-        return max(0, key.rate_limit_tpm - lane.tokens)
+        return max(0, key.rate_limit_tpm - self._look(key, now_s).tokens)
 
     def release(self, key_id: str) -> None:
         """Give back the slot of a call that has ended."""
@@ -179,9 +188,35 @@ class RateLimiter:
         """Return where a key stands without counting anything."""
         if key.rate_limit_rpm is None:
             return None
+        return self._look(key, now_s).state(key.rate_limit_rpm, now_s)
+
+    def check_slots(self, key: KeyRecord, now_s: float) -> int:
+        """Return how many calls of a key run; raises as ``admit``, and counts nothing."""
+        lane = self._look(key, now_s)
+        if key.max_concurrency is not None:
+            lane.check_slots(key.max_concurrency, key.rate_limit_rpm, now_s)
+        return lane.running
+
+    def check_calls(self, key: KeyRecord, now_s: float) -> None:
+        """Raise as ``admit`` where the window is full, and count nothing."""
+        if key.rate_limit_rpm is not None:
+            self._look(key, now_s).check_calls(key.rate_limit_rpm, now_s)
+
+    def check_tokens(self, key: KeyRecord, tokens: int, now_s: float) -> None:
+        """Raise as ``reserve_tokens``, and take nothing."""
+        if key.rate_limit_tpm is not None:
+            self._look(key, now_s).check_tokens(tokens, key.rate_limit_tpm, now_s)
+
+    def running_of(self, key_id: str) -> int:
+        """Return how many calls of a key run."""
+        lane = self._lanes.get(key_id)
+        return 0 if lane is None else lane.running
+
+    def _look(self, key: KeyRecord, now_s: float) -> _Lane:
+        """Return where a key stands, or would, without beginning anything."""
         lane = self._lanes.get(key.id) or _Lane()
         lane.forget(now_s - WINDOW_S)
-        return lane.state(key.rate_limit_rpm, now_s)
+        return lane
 
     def _begin(self, key: KeyRecord) -> _Lane:
         lane = self._lanes[key.id] = _Lane()

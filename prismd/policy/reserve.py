@@ -18,7 +18,7 @@ from prismd.kernel.money import NanoUsd, format_usd
 from prismd.policy.budgets import DAY_S, BudgetBook, bounds, window_at
 from prismd.wire.budget import Budget, BudgetWindow, WindowRef, WindowSums
 from prismd.wire.call import Call
-from prismd.wire.key import KeyType
+from prismd.wire.key import KeyRecord, KeyType
 from prismd.wire.ledger import Credits, Hold, credit_account, spend_account
 
 HOLD_S = 3_900.0
@@ -118,17 +118,13 @@ class Reserve:
         mine: Credits | None = None
         if key.key_type is KeyType.MANAGED:
             mine = self._credits.get(key_id) or self._mine(key_id)
-            posted = mine.posted
-            if posted <= 0 or posted - mine.held < amount:
-                raise _no_credits(mine, amount)
+            _check_credits(mine, amount)
         if now_s // DAY_S != self._today:
             self._running.clear()
             self._today = now_s // DAY_S
         running = self._running.get(budgets) or self._find(budgets, now_s)
         for budget, seen in running.hard:
-            left = budget.limit_nano_usd - seen.spent_nano_usd + seen.forgiven_nano_usd
-            if left <= 0 or left - seen.held_nano_usd < amount:
-                raise _over_budget(budget, seen, amount, now_s)
+            _check_budget(budget, seen, amount, now_s)
         if mine is not None:
             mine.held += amount
         for seen in running.sums:
@@ -145,6 +141,25 @@ class Reserve:
             credits=mine,
             sums=running.sums,
         )
+
+    def check_credits(self, key: KeyRecord, amount: int) -> None:
+        """Raise as ``hold`` for credits that do not suffice, and set nothing aside."""
+        if key.id in self.faulty_keys:
+            raise _books_disagree()
+        if key.key_type is KeyType.MANAGED:
+            _check_credits(self.credits(key.id), amount)
+
+    def check_budgets(self, budgets: Iterable[Budget], amount: int) -> None:
+        """Raise as ``hold`` for the first hard budget, and set nothing aside."""
+        now_s = clock.wall_s()
+        for budget in budgets:
+            if budget.is_hard:
+                _check_budget(budget, self.seen(budget, now_s), amount, now_s)
+
+    def seen(self, budget: Budget, at_s: float) -> WindowSums:
+        """Return what a window has seen; it is not begun, so what is returned may be nobody's."""
+        window = window_at(budget, at_s)
+        return self._windows.get(budget.id, {}).get(window.starts_at_s) or WindowSums()
 
     def _mine(self, key_id: str) -> Credits:
         mine = self._credits.get(key_id)
@@ -217,6 +232,17 @@ class Reserve:
                 if not windows[start].held_nano_usd and start != window.starts_at_s:
                     del windows[start]
         return sums
+
+
+def _check_credits(mine: Credits, amount: int) -> None:
+    if mine.posted <= 0 or mine.posted - mine.held < amount:
+        raise _no_credits(mine, amount)
+
+
+def _check_budget(budget: Budget, seen: WindowSums, amount: int, now_s: float) -> None:
+    left = budget.limit_nano_usd - seen.spent_nano_usd + seen.forgiven_nano_usd
+    if left <= 0 or left - seen.held_nano_usd < amount:
+        raise _over_budget(budget, seen, amount, now_s)
 
 
 def money(**amounts: int) -> dict[str, object]:

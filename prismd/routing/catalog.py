@@ -10,6 +10,7 @@ How a name is resolved, first match wins:
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import msgspec
 
@@ -69,6 +70,15 @@ class Target(msgspec.Struct, frozen=True):
     model: str
 
 
+class Match(Enum):
+    """How a name is resolved (see above)."""
+
+    MAPPED = auto()
+    LISTED = auto()
+    PREFIXED = auto()
+    ONLY_UNKNOWN = auto()
+
+
 class Catalog:
     """Model names and their targets."""
 
@@ -97,14 +107,18 @@ class Catalog:
 
     def find(self, name: str) -> tuple[Target, ...]:
         """Return the targets of a model, best first; empty when nobody has it."""
+        return self.match(name)[1]
+
+    def match(self, name: str) -> tuple[Match, tuple[Target, ...]]:
+        """Return the targets of a model, and how its name led to them, or to none."""
         if found := self._targets.get(name):
-            return found
+            return Match.MAPPED if name in self.model_map else Match.LISTED, found
         provider_id, slash, rest = name.partition("/")
         provider = self.providers.get(provider_id) if slash and rest else None
         if provider is not None:
-            return (Target(provider, rest),) if provider.serves(rest) else ()
+            return Match.PREFIXED, (Target(provider, rest),) if provider.serves(rest) else ()
         unknown = [provider for provider in self.providers.values() if provider.models is None]
-        return (Target(unknown[0], name),) if len(unknown) == 1 else ()
+        return Match.ONLY_UNKNOWN, (Target(unknown[0], name),) if len(unknown) == 1 else ()
 
     def resolve(self, name: str) -> tuple[Target, ...]:
         """Return the targets of a model.

@@ -223,3 +223,36 @@ def test_half_a_character_in_a_key_is_400(daemon: Daemon, body: bytes) -> None:
     answer = send(daemon, post(KEYS, body, bearer(daemon.admin_token)))
     assert answer.status == 400, answer.body
     assert answer.error["code"] in {"invalid_value", "unknown_field"}
+
+
+QUESTIONS: dict[str, tuple[bytes, int, str, str | None]] = {
+    "no model": (b"{}", 400, "missing_model", "model"),
+    "model empty": (b'{"model": ""}', 400, "invalid_value", "model"),
+    "model long": (b'{"model": "' + b"m" * 257 + b'"}', 400, "invalid_value", "model"),
+    "unknown field": (b'{"model": "m", "colour": 1}', 400, "unknown_field", "colour"),
+    "unknown key": (b'{"model": "m", "key": "key_none"}', 404, "key_not_found", "key"),
+    "op": (b'{"model": "m", "op": "dream"}', 400, "invalid_value", "op"),
+    "tokens": (b'{"model": "m", "input_tokens": -1}', 400, "invalid_value", "input_tokens"),
+    "tokens text": (b'{"model": "m", "max_tokens": "5"}', 400, "invalid_value", "max_tokens"),
+    "tokens endless": (
+        b'{"model": "m", "max_tokens": ' + b"9" * 30 + b"}",
+        400,
+        "invalid_value",
+        "max_tokens",
+    ),
+    "tools": (b'{"model": "m", "tools": "a"}', 400, "invalid_value", "tools"),
+    "tags": (b'{"model": "m", "tags": {"a": ""}}', 400, "invalid_value", "tags"),
+    "half a character": (b'{"model": "\\ud800"}', 400, "invalid_value", "model"),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_question_about_a_call(daemon: Daemon, name: str) -> None:
+    body, status, code, param = QUESTIONS[name]
+    assert_refused(admin(daemon, "POST", "/-/explain", body), status, code, param)
+
+
+def test_an_address_that_is_none_is_in_no_network(daemon: Daemon) -> None:
+    bound = daemon.create_key(allowed_ips=["10.0.0.0/8"])
+    question = {"model": "fake/echo", "key": bound.id, "ip": "nowhere"}
+    assert daemon.admin.post("/-/explain", json=question).json()["decided_by"] == "ip"

@@ -266,6 +266,18 @@ def test_traces(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None
         assert_described(closed(document), "/-/requests/{request_id}", answer)
 
 
+def test_explanations(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
+    questions: list[dict[str, Any]] = [
+        {"model": "fake/echo"},
+        {"model": "fake/echo", "key": busy_key.id, "ip": "127.0.0.1", "max_tokens": 5},
+        {"model": "nope", "key": busy_key.id, "tools": ["y"], "tags": {"a": "b"}},
+    ]
+    for question in questions:
+        answer = daemon.admin.post("/-/explain", json=question)
+        assert answer.status_code == 200
+        assert_described(closed(document), "/-/explain", answer)
+
+
 def test_rooms_for_keys(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:
     document = closed(document)
     with daemon.client(busy_key.headers) as client:
@@ -333,6 +345,9 @@ REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"input_tokens": 1}}, True),
     ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"tokens": 1}}, False),
     ("POST", "/-/prices/test", {"model": "fake/echo"}, False),
+    ("POST", "/-/explain", {"model": "fake/echo", "key": None, "max_tokens": 1}, True),
+    ("POST", "/-/explain", {"model": "fake/echo", "max_tokens": "1"}, False),
+    ("POST", "/-/explain", {"key": "key_1"}, False),
     ("POST", "/v1/chat/completions", {"model": "fake/echo", "messages": [{}], "n": None}, True),
     ("POST", "/v1/chat/completions", {"model": "fake/echo"}, False),
     ("POST", "/v1/chat/completions", {"model": "fake/echo", "messages": [], "n": "x"}, False),

@@ -48,6 +48,7 @@ POLICIES = {
     ("GET", "/-/usage"): "admin",
     ("GET", "/-/requests"): "admin",
     ("GET", "/-/requests/{request_id}"): "admin",
+    ("POST", "/-/explain"): "admin",
     ("GET", "/-/events"): "admin",
     ("GET", "/-/audit"): "admin",
     ("POST", "/-/audit/verify"): "admin",
