@@ -34,6 +34,7 @@ COMMANDS = {
     "audit": Entry("prismctl.commands.audit:app", "Who changed what", LOOK),
     "backup": Entry("prismctl.commands.backup:app", "Copies of the gateway's state", MANAGE),
     "status": Entry("prismctl.commands.status:app", "How the gateway is", LOOK),
+    "top": Entry("prismctl.commands.top:app", "Who is busy now, and what it costs", LOOK),
     "tail": Entry("prismctl.commands.tail:app", "Calls as they end, a line each", LOOK),
     "doctor": Entry("prismctl.commands.doctor:app", "What should be looked after", LOOK),
     "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),

@@ -69,6 +69,11 @@ class Session:
             pager=(lambda text: tty.page(text, os.environ)) if has_pager else None,
         )
 
+    def look_again(self) -> None:
+        """Forget how the terminal was: it may have another size by now, and time has passed."""
+        for name in ("terminal", "out"):
+            self.__dict__.pop(name, None)
+
     @property
     def is_asking(self) -> bool:
         """Whether somebody can be asked."""
