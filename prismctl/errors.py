@@ -157,17 +157,19 @@ _HINTS = {
     "key_not_found": "see what there is: prismctl keys list",
     "request_not_found": "only requests of the last days are kept; the id is in x-request-id",
     "budget_not_found": "see what there is: prismctl budgets list",
+    "budget_exceeded": "see which: prismctl budgets list",
     "budget_exists": "somebody made it meanwhile: repeat the command to change it",
     "price_not_found": "see what was set: prismctl prices list",
     "model_not_priced": "give it a price: prismctl prices set MODEL input=USD output=USD",
     "ledger_mismatch": "see what is wrong: prismctl ledger verify",
     "not_managed": "make it prepaid first: prismctl keys update KEY --managed",
+    "bodies_not_stored": "keep them from now on: logging.request_logging.include_bodies: true",
     "insufficient_credits": "add some: prismctl credits add KEY AMOUNT",
 }
 
 
 def _hint(code: str, retry_after: str | None, body: Json) -> str | None:
-    if code == "budget_exceeded":
+    if code == "budget_exceeded" and pick(body, "error.scope"):
         # Not in how many seconds: that may be in weeks, or never.
         scope, subject = pick(body, "error.scope"), pick(body, "error.subject")
         wait = f"wait until {ends}, or " if (ends := pick(body, "error.resets_at")) else ""

@@ -26,4 +26,8 @@ class ExitCode(IntEnum):
         "A check failed: status, doctor, providers health, or a verify.",
     )
     LIMIT_REACHED = 9, "A rate limit, a budget or the credits are used up."
+    DIFFERENT = (
+        10,
+        "Differences found: config diff; with --exit-code, config check and requests replay.",
+    )
     INTERRUPTED = 130, "Interrupted with Ctrl-C."

@@ -39,6 +39,7 @@ COMMANDS = {
     "doctor": Entry("prismctl.commands.doctor:app", "What should be looked after", LOOK),
     "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),
     "providers": Entry("prismctl.commands.providers:app", "Providers and their health", LOOK),
+    "routes": Entry("prismctl.commands.routes:app", "Where a call would go", LOOK),
     "requests": Entry("prismctl.commands.requests:app", "Calls, and why each went its way", LOOK),
     "auth": Entry("prismctl.commands.auth:app", "Sign in to a gateway", TOOL),
     "contexts": Entry("prismctl.commands.contexts:app", "Named gateways", TOOL),

@@ -142,17 +142,24 @@ class Session:
         for client in self._clients:
             client.close()
 
-    def _token(self) -> str:
+    @property
+    def token_source(self) -> str:
+        """Where the admin token comes from; empty if there is none."""
         if self.flags.token_file:
-            return self._said("--token-file", credentials.read_secret(self.flags.token_file))
+            return "--token-file"
         given = os.environ.get("PRISMCTL_TOKEN", "").strip()
-        if given:
-            return self._said("PRISMCTL_TOKEN", given)
-        reference = self.gateway.token
-        if reference is None:
+        return "PRISMCTL_TOKEN" if given else self.gateway.token or ""
+
+    def _token(self) -> str:
+        source = self.token_source
+        if self.flags.token_file:
+            return self._said(source, credentials.read_secret(self.flags.token_file))
+        if source == "PRISMCTL_TOKEN":
+            return self._said(source, os.environ[source].strip())
+        if not source:
             msg = f"there is no admin token for {self.gateway.url}"
             raise NotSignedIn(msg, hint="prismctl auth login, or set PRISMCTL_TOKEN")
-        return self._said(reference, credentials.resolve(reference))
+        return self._said(source, credentials.resolve(source))
 
     def _key(self) -> str:
         given = os.environ.get("PRISMCTL_API_KEY", "").strip()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from prismctl.client.http import Http
+from prismctl.client.http import Answer, Http
 from prismctl.jsontext import Json, Object, as_objects, as_text
 
 PAGE_SIZE = 500
@@ -150,9 +150,14 @@ class Admin:
         """Return version, providers and routes of the gateway."""
         return self._get("/-/capabilities")
 
-    def doctor(self) -> Object:
-        """Return what should be looked after, each with what to do about it."""
-        return self._get("/-/doctor")
+    def doctor(self, *, is_probing: bool = False) -> Answer:
+        """Return what should be looked after, with the headers of the answer.
+
+        Args:
+            is_probing: Whether the gateway asks each provider now, instead of what calls showed.
+        """
+        params = {"probe": "true"} if is_probing else None
+        return self.http.request("GET", "/-/doctor", params=params)
 
     def provider_health(self) -> Object:
         """Return how each provider did in the last minutes."""
@@ -161,6 +166,11 @@ class Admin:
     def config(self) -> Object:
         """Return the configuration in force, without secret values."""
         return self._get("/-/config")
+
+    def check_config(self, yaml: str | None) -> Object:
+        """Say what a configuration would change; None for the file on the gateway's disk."""
+        body: Json = None if yaml is None else {"yaml": yaml}
+        return self.http.request("POST", "/-/config/check", body=body).object()
 
     def reload(self) -> Object:
         """Read the configuration again, and put it in force if it is whole."""
@@ -171,12 +181,27 @@ class Admin:
         return self._get("/-/usage", filters)
 
     def requests(self, *, limit: int | None = None, **filters: str | None) -> Object:
-        """List calls, newest first, at most ``limit`` of them; filters as the API names them."""
+        """List calls, newest first, at most ``limit`` of them.
+
+        Args:
+            limit: How many; None for all.
+            filters: ``key`` (id), ``status`` and others, as the API names them; None for any.
+        """
         return self._pages("/-/requests", limit, filters)
 
-    def request(self, request_id: str) -> Object:
-        """Return the decision trace of a call."""
-        return self._get(f"/-/requests/{_segment(request_id)}")
+    def request(self, request_id: str, *, has_bodies: bool = False) -> Object:
+        """Return the decision trace of a call; with what was asked and answered, if it is kept."""
+        bodies = "true" if has_bodies else None
+        return self._get(f"/-/requests/{_segment(request_id)}", {"bodies": bodies})
+
+    def replay(self, request_id: str, changes: Object) -> Object:
+        """Make a call again, with changes; somebody pays for it."""
+        path = f"/-/requests/{_segment(request_id)}/replay"
+        return self.http.request("POST", path, body=changes).object()
+
+    def explain(self, body: Object) -> Object:
+        """Decide a call that nobody makes; nothing is counted, held or sent."""
+        return self.http.request("POST", "/-/explain", body=body).object()
 
     def _pages(self, path: str, limit: int | None, filters: Mapping[str, str | None]) -> Object:
         """Read a list page by page, into one list object."""

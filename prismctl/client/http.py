@@ -9,10 +9,12 @@ once, and a new key's secret is not lost.
 
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -208,6 +210,15 @@ class Http:
                 f"cannot reach {self.base_url}: {_reason(error)}",
                 hint="is the gateway running? start one here with: prismctl up",
             ) from None
+
+    def certificate_end(self) -> datetime | None:
+        """Return when the certificate of the gateway ends; None where that is not told."""
+        with self._client.stream("GET", "/healthz") as response:
+            stream = response.extensions.get("network_stream")
+            tls = None if stream is None else stream.get_extra_info("ssl_object")
+            told = None if tls is None else tls.getpeercert()
+        ends = None if not told else told.get("notAfter")
+        return None if ends is None else datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
 
     def _trace(
         self, method: str, path: str, response: httpx2.Response | None, started_s: float

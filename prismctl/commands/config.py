@@ -1,17 +1,22 @@
 """``prismctl config``: what the gateway runs with, and whether a file would do."""
 
 import subprocess
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.errors import ConfigProblem
+from prismctl.errors import ConfigProblem, UsageProblem
+from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import Json, as_text, pick
+from prismctl.jsontext import Json, as_object, as_text, pick
 from prismctl.local.daemon import find_prismd
 from prismctl.output import data, human
 from prismctl.output.table import Column, View
+
+if TYPE_CHECKING:
+    from prismctl.session import Session
 
 app = noun("The gateway's configuration: show it, check a file, read it again.")
 
@@ -29,6 +34,38 @@ _STATE = View(
         Column("NEEDS RESTART", "needs_restart", human.plain),
     ),
     name="hash",
+)
+
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def _mark(value: Json, look: human.Look) -> str:
+    del look
+    return f"{_SIGNS[_kind(value)]} {_kind(value)}"
+
+
+def _mark_tone(value: Json) -> str:
+    return {"added": "green", "removed": "red"}.get(_kind(value), "yellow")
+
+
+def _kind(value: Json) -> str:
+    change = as_object(value)
+    if change.get("from") is None:
+        return "added"
+    return "removed" if change.get("to") is None else "changed"
+
+
+_CHANGES = View(
+    columns=(
+        Column("", "", _mark, _mark_tone),
+        Column("SETTING", "path"),
+        Column("NOW", "from", is_flexible=True),
+        Column("THEN", "to", is_flexible=True),
+    ),
+    name="path",
+    rows="changes",
+    empty="nothing would change",
 )
 _RELOAD = View(
     columns=(
@@ -50,12 +87,34 @@ def show(ctx: typer.Context) -> None:
         out.stream("\n" + data.to_yaml(answer.get("config")))
 
 
-@verb(app, "check", "prismctl config check prism.yaml", "prismctl config check prism.yaml --quiet")
+@verb(
+    app,
+    "check",
+    "prismctl config check prism.yaml",
+    "prismctl config check prism.yaml --remote --exit-code",
+)
 def check(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="prism.yaml, or a directory of such files")],
+    *,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask the gateway, and show what would change there")
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="With --remote: end with 10 if it changes something")
+    ] = False,
 ) -> None:
-    """Check a file on this machine with the prismd of this machine; nothing is changed."""
+    """Check a file with the prismd of this machine, or with --remote at the gateway itself.
+
+    Nothing is changed. A file that cannot be used ends with exit code 2.
+    """
+    if remote:
+        has_changes = _show_changes(session_of(ctx), file)
+        if exit_code and has_changes:
+            raise typer.Exit(ExitCode.DIFFERENT)
+        return
+    if exit_code:
+        raise UsageProblem("--exit-code goes with --remote")
     result = subprocess.run(  # noqa: S603 - our own daemon, no shell
         [*find_prismd(), "check", str(file)],
         stdin=subprocess.DEVNULL,
@@ -67,6 +126,57 @@ def check(
         lines = [line.removeprefix("prismd: ") for line in result.stderr.splitlines()]
         raise ConfigProblem("\n".join(lines) or f"{file} cannot be used")
     session_of(ctx).out.note(f"{file}: ok")
+
+
+@verb(app, "diff", "prismctl config diff", "prismctl config diff prism.yaml -o json")
+def diff(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(help="A prism.yaml; else the one on the gateway's disk")
+    ] = None,
+) -> None:
+    """Show what a configuration would change at the gateway. Nothing is changed.
+
+    Without a file: what `prismctl config reload` would do. Exit code 10 if there are changes.
+    """
+    if _show_changes(session_of(ctx), file):
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+def _show_changes(session: "Session", file: Path | None) -> bool:
+    """Show what a configuration would change; say whether there is anything.
+
+    Raises:
+        ConfigProblem: it cannot be used; with JSON the answer is printed all the same.
+    """
+    answer, out = session.admin.check_config(None if file is None else _text(file)), session.out
+    name = "the configuration on the gateway's disk" if file is None else str(file)
+    if not answer.get("is_valid"):
+        if out.shows("problems"):
+            out.list(answer, _CHANGES)
+        lines = [f"{name} cannot be used there:", *_strings(answer.get("problems"))]
+        raise ConfigProblem("\n".join(lines))
+    out.list(answer, _CHANGES)
+    if answer.get("needs_restart"):
+        names = ", ".join(_strings(answer.get("needs_restart")))
+        out.warn(f"in force only when prismd is started again: {names}")
+    return bool(answer.get("changes"))
+
+
+def _text(file: Path) -> str:
+    if file.is_dir():
+        msg = f"{file} is a directory: one file can be sent at a time"
+        raise UsageProblem(msg, hint="without --remote the prismd of this machine reads it")
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        msg = f"{file}: {reason}"
+        raise UsageProblem(msg) from None
+
+
+def _strings(value: Json) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 @verb(app, "reload", "prismctl config reload", "prismctl config reload -o json")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import amounts, key_flags
+from prismctl.commands import amounts, key_flags, what_if
 from prismctl.commands.key_flags import KeyFlags
 from prismctl.commands.key_views import KEY, KEYS
 from prismctl.errors import ApiError, UsageProblem
@@ -159,6 +159,38 @@ def unblock_key(ctx: typer.Context, key: Key) -> None:
     session = session_of(ctx)
     current, etag = _find(session, key)
     _changed(session, current, {"status": "active"}, etag, "active again")
+
+
+@verb(
+    app,
+    "check",
+    "prismctl keys check ci --model gpt-5",
+    "prismctl keys check key_01J -m smart --ip 10.0.0.7 --tokens 5000 --tool search",
+)
+def check_key(
+    ctx: typer.Context,
+    *,
+    key: Key,
+    model: what_if.Model,
+    ip: what_if.Ip = None,
+    tokens: what_if.Tokens = None,
+    max_tokens: what_if.MaxTokens = None,
+    tool: what_if.Tool = None,
+    stream: what_if.Stream = False,
+    tag: what_if.Tag = None,
+) -> None:
+    """Say whether a call with a key would be let in now, and which rule decides. Nothing is sent.
+
+    Exit code 0 if it would be answered, else that of the refusal; the answer is printed all the
+    same.
+    """
+    session = session_of(ctx)
+    found = find_key(session, key)
+    body = what_if.described(
+        model, as_text(found.get("id")), ip=ip, tokens=tokens, max_tokens=max_tokens, tools=tool,
+        stream=stream, tags=tag,
+    )  # fmt: skip
+    what_if.explain(session, body, who=f"key {as_text(found.get('name'))}")
 
 
 @verb(app, "revoke", "prismctl keys revoke ci", "prismctl keys rm key_01J --yes")

@@ -1,84 +1,286 @@
-"""``prismctl requests``: what happened to a call, stage by stage."""
+"""``prismctl requests``: find calls, and see what happened to one and why."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prismctl.commands import amounts, request_record, spans, what_if
+from prismctl.commands.keys import find_key
+from prismctl.commands.request_code import Sdk
+from prismctl.commands.request_views import REQUEST, REQUESTS
+from prismctl.errors import ApiError, NotThere, UsageProblem
+from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import Object, as_objects
-from prismctl.output import human, safe
-from prismctl.output.table import Column, View
+from prismctl.jsontext import Object, as_objects, as_text, pick
+from prismctl.output import ask, safe
 
-app = noun("Calls: the decision trace of each, without any prompt text.")
+if TYPE_CHECKING:
+    from prismctl.session import Session
+
+app = noun("Calls: find them, see why each went its way, make one again.")
+
+NEWEST = 50
+SEARCHED = 1_000
+"""Calls among which the beginning of an id is looked for."""
+REPLAY_TIMEOUT_S = 600.0
+"""How long a replay may take, unless --timeout says otherwise: as long as a model needs."""
+_WHOLE_ID = 40
+
+Request = Annotated[
+    str, typer.Argument(metavar="ID", help="From the header x-request-id, or its beginning")
+]
+Since = Annotated[
+    str | None, typer.Option(help="From: 10m, 24h, or a time such as 2027-01-31T12:00Z")
+]
 
 
-_CALL = View(
-    columns=(
-        Column("ID", "id"),
-        Column("TIME", "created_at", human.moment),
-        Column("KEY", "key_id"),
-        Column("MODEL", "model"),
-        Column("PROVIDER", "provider"),
-        Column("UPSTREAM MODEL", "upstream_model"),
-        Column("STATUS", "status"),
-        Column("ERROR", "error_code"),
-        Column("STREAM", "is_stream"),
-        Column("COMPLETE", "is_complete"),
-        Column("INPUT TOKENS", "usage.input_tokens", human.number),
-        Column("OUTPUT TOKENS", "usage.output_tokens", human.number),
-        Column("COST", "cost", human.dollars),
-        Column("PRICE FROM", "price_source"),
-        Column("FIRST BYTE", "first_byte_ms", human.millis),
-        Column("TOTAL", "latency_ms", human.millis),
+@verb(
+    app,
+    "list",
+    "prismctl requests list --status 4xx,5xx --since 1h",
+    "prismctl requests ls --key ci --min-latency 2s --limit 500 -o csv > slow.csv",
+)
+def list_requests(
+    ctx: typer.Context,
+    *,
+    key: Annotated[
+        str | None, typer.Option(help="Only of this key: name, id or its beginning", metavar="KEY")
+    ] = None,
+    org: Annotated[str | None, typer.Option(help="Only of this org", metavar="ID")] = None,
+    owner: Annotated[str | None, typer.Option(help="Only of this owner", metavar="NAME")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only that asked for this model", metavar="MODEL")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Only that this provider answered", metavar="ID")
+    ] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only with these statuses: 429 or 4xx,5xx", metavar="LIST")
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option("--error", help="Only with this error code", metavar="CODE")
+    ] = None,
+    min_cost: Annotated[
+        str | None, typer.Option(help="Only that cost at least so many dollars", metavar="USD")
+    ] = None,
+    min_latency: Annotated[
+        str | None, typer.Option(help="Only that took at least: 800ms, 2s", metavar="TIME")
+    ] = None,
+    since: Since = None,
+    until: Annotated[
+        str | None, typer.Option(help="To, itself excluded; as --since", metavar="SINCE")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(help="At most so many, the newest", min=1, metavar="N")
+    ] = NEWEST,
+) -> None:
+    """List calls, newest first: the newest 50, or as many as --limit says."""
+    session = session_of(ctx)
+    answer = session.admin.requests(
+        limit=limit,
+        key=None if key is None else as_text(find_key(session, key).get("id")),
+        org=org,
+        owner=owner,
+        model=model,
+        provider=provider,
+        status=status,
+        error_code=error,
+        min_cost=None if min_cost is None else format(amounts.dollars(min_cost), "f"),
+        min_latency=min_latency
+        and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
+        since=since and spans.written(spans.moment("--since", since)),
+        until=until and spans.written(spans.moment("--until", until)),
     )
+    session.out.list(answer, REQUESTS)
+    if answer.get("has_more") and session.out.is_drawn:
+        session.out.note(f"there are more; see them with --limit {limit * 10}", "dim")
+
+
+@verb(app, "get", "prismctl requests get req_01J", "prismctl requests get req_01J --bodies")
+def get_request(
+    ctx: typer.Context,
+    request: Request,
+    *,
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="Also what was asked and answered, if it is kept")
+    ] = False,
+) -> None:
+    """Show the record of a call: who asked, each stage, each attempt, each line of the bill."""
+    session = session_of(ctx)
+    answer, out = find_request(session, request, has_bodies=bodies), session.out
+    out.item(answer, REQUEST)
+    if not out.is_for_people:
+        return
+    out.stream(request_record.parts(answer, out))
+    if bodies:
+        text = request_record.bodies(answer, out)
+        out.stream(text)
+        if not text:
+            out.note(NOT_KEPT)
+
+
+@verb(
+    app,
+    "explain",
+    "prismctl requests explain req_01J",
+    "prismctl requests explain req_01J -o json",
+)
+def explain_request(ctx: typer.Context, request: Request) -> None:
+    """Say why a call went as it did: who asked, what let it in or refused it, where it went.
+
+    Then where its time went, what it cost, and what to do if it failed.
+    """
+    session = session_of(ctx)
+    answer, out = find_request(session, request), session.out
+    if not out.is_for_people:
+        out.item(answer, REQUEST)
+        return
+    from prismctl.commands.prose import Prose
+    from prismctl.commands.request_story import tell
+
+    prose = Prose(out)
+    tell(answer, prose)
+    out.write(str(prose))
+
+
+@verb(
+    app,
+    "curl",
+    "prismctl requests curl req_01J | sh",
+    "prismctl requests curl req_01J --sdk python > again.py",
+)
+def curl_request(
+    ctx: typer.Context,
+    request: Request,
+    *,
+    sdk: Annotated[
+        Sdk | None, typer.Option("--sdk", help="Code for an SDK instead: python", metavar="NAME")
+    ] = None,
+) -> None:
+    """Print a command that makes a call again, with the key in $PRISMCTL_API_KEY.
+
+    It sends what was sent, if the gateway keeps bodies; else a placeholder for the messages.
+    """
+    from prismctl.commands import request_code
+
+    session = session_of(ctx)
+    call = find_request(session, request, has_bodies=True)
+    body, is_kept = request_code.body_of(call)
+    url, path = session.gateway.url, request_code.path_of(call)
+    is_curl = sdk is None
+    code = (
+        request_code.as_curl(url + path, body)
+        if is_curl
+        else request_code.as_python(f"{url}/v1", body)
+    )
+    if session.out.is_for_people:
+        session.out.stream(safe.block(code))
+    else:
+        session.out.value({"id": call.get("id"), "url": url + path, "body": body, "code": code})
+    if not is_kept:
+        session.out.note(f"{NOT_KEPT}; its messages are a placeholder here")
+
+
+@verb(
+    app,
+    "replay",
+    "prismctl requests replay req_01J --model gpt-5-mini",
+    "prismctl requests replay req_01J --provider azure --set temperature=0 --yes --exit-code",
+)
+def replay_request(
+    ctx: typer.Context,
+    request: Request,
+    *,
+    model: Annotated[
+        str | None, typer.Option(help="With this model instead", metavar="MODEL")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="At this provider only", metavar="ID")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="This key pays, not the call's own", metavar="KEY")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another parameter; repeat for several", metavar="NAME=VALUE"),
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="End with 10 if the texts differ")
+    ] = False,
+) -> None:
+    """Make a call again, on another model or provider, and show the difference.
+
+    It is a call like any other: limits hold, and it is charged. The gateway must have kept what
+    was asked (logging.request_logging.include_bodies).
+    """
+    from prismctl.commands.replay_views import show_replay
+
+    session = session_of(ctx)
+    session.flags.timeout = session.flags.timeout or REPLAY_TIMEOUT_S
+    call = find_request(session, request)
+    payer = as_text(call.get("key_id") if key is None else find_key(session, key).get("id"))
+    changes: Object = {"model": model, "provider": provider, "key": key and payer}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    changes |= {"set": what_if.settings(set_)} if set_ else {}
+    _ask_to_replay(session, call, payer, changes)
+    session.out.note("replaying …", "dim")
+    answer = session.admin.replay(as_text(call.get("id")), changes)
+    show_replay(session.out, answer)
+    what_if.check_replayed(answer)
+    if exit_code and not pick(answer, "difference.is_same_text"):
+        raise typer.Exit(ExitCode.DIFFERENT)
+
+
+def _ask_to_replay(session: "Session", call: Object, payer: str, changes: Object) -> None:
+    """Say what a replay would cost whom, and ask.
+
+    Raises:
+        ApiError: it would be refused.
+    """
+    body: Object = {
+        "model": changes.get("model", call.get("model")),
+        "key": payer,
+        "op": call.get("op"),
+        "input_tokens": pick(call, "usage.input_tokens"),
+        "stream": call.get("is_stream"),
+    }
+    explanation = session.admin.explain(body)
+    what_if.check_allowed(explanation)
+    cost = what_if.cost_words(explanation, session.out.look)
+    name = as_text(call.get("key_name")) if payer == call.get("key_id") else ""
+    question = (
+        f"Make {as_text(call.get('id'))} again with {as_text(body['model'])}: "
+        f"key {name or payer} pays {cost}"
+    )
+    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+
+
+NOT_KEPT = (
+    "what was asked and answered in this call is not kept; "
+    "from now on it is with logging.request_logging.include_bodies: true in prism.yaml"
 )
 
 
-@verb(app, "get", "prismctl requests get req_01J", "prismctl requests get req_01J -o json")
-def get_request(
-    ctx: typer.Context,
-    request: Annotated[str, typer.Argument(help="Its id, from the header x-request-id")],
-) -> None:
-    """Show how a call was decided: who asked, which limits, where it went, what it cost."""
-    out = session_of(ctx).out
-    answer = session_of(ctx).admin.request(request)
-    out.item(answer, _CALL)
-    if out.is_for_people:
-        stages, attempts = as_objects(answer.get("stages")), as_objects(answer.get("attempts"))
-        out.stream(_steps("stages", stages, out.look) + _steps("attempts", attempts, out.look))
+def find_request(session: "Session", given: str, *, has_bodies: bool = False) -> Object:
+    """Return the call that an id or the beginning of an id means.
 
-
-def _steps(title: str, steps: list[Object], look: human.Look) -> str:
-    """Draw the steps of a call as a tree in a terminal, as lines in a pipe."""
-    if not steps:
-        return ""
-    if not look.is_people:
-        lines = ["\t".join((title, *_step(step, look))) for step in steps]
-        return "".join(f"{line}\n" for line in lines)
-    branch, last = ("├─", "└─") if look.is_unicode else ("|-", "`-")
-    cells = [_step(step, look) for step in steps]
-    widths = [max(len(row[column]) for row in cells) for column in range(2)]
-    marks = [*[branch] * (len(cells) - 1), last]
-    lines = [
-        f"{mark} {name:<{widths[0]}}  {millis:>{widths[1]}}  {detail}"
-        for mark, (name, millis, detail) in zip(marks, cells, strict=True)
-    ]
-    return "\n".join(["", title, *(line.rstrip() for line in lines), ""])
-
-
-def _step(step: Object, look: human.Look) -> tuple[str, str, str]:
-    """Return name, duration and the rest of a step."""
-    name = step.get("stage") or step.get("provider")
-    millis = step.get("ms", step.get("latency_ms"))
-    detail = step.get("detail")
-    rest = {key: value for key, value in step.items() if key not in _OWN}
-    more = detail if isinstance(detail, dict) else rest
-    shown: Object = {key: value for key, value in more.items() if value is not None}
-    return (
-        safe.line(human.plain(name, look)),
-        human.millis(millis, look),
-        safe.line(human.labels(shown, look)),
-    )
-
-
-_OWN = ("stage", "provider", "ms", "latency_ms", "detail")
+    Raises:
+        UsageProblem: it means more than one.
+        NotThere: it means none of the newest calls.
+        ApiError: there is no call of this whole id (404).
+    """
+    try:
+        return session.admin.request(given, has_bodies=has_bodies)
+    except ApiError as error:
+        is_beginning = given.startswith("req_") and len(given) < _WHOLE_ID
+        if error.exit_code is not ExitCode.NOT_FOUND or not is_beginning:
+            raise
+    rows = as_objects(session.admin.requests(limit=SEARCHED).get("data"))
+    found = [id_ for row in rows if (id_ := as_text(row.get("id"))).startswith(given)]
+    if not found:
+        msg = f"no id of the newest {SEARCHED:,} calls begins with {given!r}"
+        raise NotThere(msg, hint="give the whole id, or see: prismctl requests list")
+    if len(found) > 1:
+        msg = f"{given!r} means {len(found)} calls: {', '.join(found[:3])}"
+        raise UsageProblem(msg + (" …" if found[3:] else ""), hint="give more of the id")
+    return session.admin.request(found[0], has_bodies=has_bodies)

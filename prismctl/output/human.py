@@ -29,6 +29,8 @@ _STATES = {
     "not_ready": ("✕", "x", "red"),
     "error": ("✕", "x", "red"),
     "exceeded": ("✕", "x", "red"),
+    "refused": ("✕", "x", "red"),
+    "skipped": ("○", "o", "dim"),
     "idle": ("○", "o", "dim"),
 }
 
@@ -105,6 +107,11 @@ def pico_dollars(value: Json, look: Look) -> str:
     if not isinstance(value, int):
         return plain(value, look)
     return dollars(Decimal(value).scaleb(-12).normalize(), look)
+
+
+def from_nano(amount: int) -> Decimal:
+    """Return nano-dollars as dollars."""
+    return Decimal(amount).scaleb(-9).normalize()
 
 
 def change(value: Json, look: Look) -> str:

@@ -90,6 +90,11 @@ class Output:
         else:
             self._lines([answer], view)
 
+    def laid_out(self, rows: Sequence[Object], columns: Sequence[Column]) -> str:
+        """Return a table for people, as a part of a text."""
+        shown = [column for column in columns if not column.is_wide]
+        return table.aligned(rows, shown, self.look, self.terminal, may_leave_out=True)
+
     def value(self, value: Json) -> None:
         """Write any JSON value: as a line with ``jsonl``, as YAML with ``yaml``, else indented."""
         if self.format is Format.JSONL:

@@ -31,6 +31,8 @@ class Column:
     is_right: bool = False
     is_flexible: bool = False
     """May be cut where the terminal is narrow."""
+    least: int = _MIN_WIDTH
+    """How many characters stay of one that is cut."""
     rank: int = 0
     """Not 0: may be left out where the terminal is narrow, the highest rank first."""
 
@@ -140,7 +142,7 @@ def _shown(widths: Sequence[int], columns: Sequence[Column], room: int) -> list[
 
 
 def _least(column: Column) -> int:
-    return max(_MIN_WIDTH, len(column.title))
+    return max(column.least, len(column.title))
 
 
 def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:

@@ -37,6 +37,7 @@ from prismd.wire.usage import CallRecord
 
 _FAULT = "The gateway failed to handle this call."
 _JSON = {"content-type": "application/json"}
+_LIMITS = "x-ratelimit-"
 
 
 async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
@@ -189,9 +190,11 @@ def _answered(step: Attempt) -> dict[str, object]:
 
 def _refused(error: PrismError) -> dict[str, object]:
     """Return what the trace says; not the words of a vendor: they may quote the prompt."""
-    of_vendor = isinstance(error, UpstreamError) and error.upstream_status is not None
-    message = None if of_vendor else error.message
-    return {"code": error.code, "param": error.param, "message": message}
+    told: dict[str, object] = {"code": error.code, "param": error.param, "message": None}
+    if isinstance(error, UpstreamError) and error.upstream_status is not None:
+        return told
+    limits = {name: text for name, text in error.headers.items() if name.startswith(_LIMITS)}
+    return told | {"message": error.message, **limits, **error.details}
 
 
 def _answer_headers(admission: Admission | None, step: Attempt, trace: Trace) -> dict[str, str]:

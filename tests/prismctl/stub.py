@@ -88,7 +88,7 @@ class StubGateway:
                     self.close_connection = True
                     return
                 content = answer.content()
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))

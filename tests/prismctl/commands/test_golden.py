@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.prismctl import money
+from tests.prismctl import calls, money
 from tests.prismctl.commands.golden import compare
-from tests.prismctl.stub import Canned, StubGateway, key, listing
+from tests.prismctl.stub import TOKEN, Canned, StubGateway, key, listing
 from tests.prismctl.support import PEOPLE, PIPE, Run
 
 FORMATS = ["table", "wide", "json", "jsonl", "yaml", "csv", "name"]
@@ -99,34 +99,17 @@ CONFIG = {
     "needs_restart": ["server.port"],
     "config": {"server": {"port": 8080}, "providers": {"fake": {"type": "fake"}}},
 }
-TRACE = {
-    "id": "req_0001",
-    "object": "request",
-    "created_at": "2026-11-23T11:58:00Z",
-    "key_id": "key_0001",
-    "op": "chat",
-    "model": "smart",
-    "provider": "groq",
-    "upstream_model": "llama-4",
-    "status": 200,
-    "error_code": None,
-    "is_stream": True,
-    "is_complete": True,
-    "usage": {"input_tokens": 1200, "output_tokens": 80},
-    "cost": 0.00042,
-    "cost_nano_usd": 420_000,
-    "price_source": "genai-prices",
-    "latency_ms": 1532.7,
-    "first_byte_ms": 201.25,
-    "attempts": [
-        {"provider": "openai", "model": "gpt-5", "status": 503, "outcome": "failed"},
-        {"provider": "groq", "model": "llama-4", "status": 200, "outcome": "ok"},
+CHANGES = {
+    "object": "config_check",
+    "is_valid": True,
+    "problems": [],
+    "changes": [
+        {"path": "server.port", "from": 8080, "to": 9000},
+        {"path": "providers.groq", "from": None, "to": {"type": "groq", "api_key": "env:GROQ"}},
+        {"path": "models.old\x1b[31m", "from": {"targets": ["fake/echo"]}, "to": None},
+        {"path": "limits.max_body_bytes", "from": 1000000, "to": 20000000},
     ],
-    "stages": [
-        {"stage": "permit", "ms": 0.12, "detail": {"key_id": "key_0001", "ip": "10.0.0.7"}},
-        {"stage": "plan", "ms": 0.03, "detail": {"targets": ["openai/gpt-5", "groq/llama-4"]}},
-        {"stage": "attempt", "ms": 201.1, "detail": {"provider": "groq"}},
-    ],
+    "needs_restart": ["server.port"],
 }
 AUDIT = [
     {
@@ -186,8 +169,19 @@ COMMANDS = {
     "providers-list": ("providers", "list"),
     "providers-health": ("providers", "health"),
     "config-show": ("config", "show"),
+    "config-check-remote": ("config", "check", "prism.yaml", "--remote"),
+    "config-diff": ("config", "diff"),
     "config-reload": ("config", "reload"),
+    "keys-check": ("keys", "check", "key_0001", "--model", "smart", "--tokens", "5000"),
+    "routes-explain": ("routes", "explain", "--model", "dear"),
+    "requests-list": ("requests", "list"),
     "requests-get": ("requests", "get", "req_0001"),
+    "requests-get-bodies": ("requests", "get", "req_0003", "--bodies"),
+    "requests-explain": ("requests", "explain", "req_0001"),
+    "requests-explain-refused": ("requests", "explain", "req_0002"),
+    "requests-curl": ("requests", "curl", "req_0003"),
+    "requests-curl-python": ("requests", "curl", "req_0003", "--sdk", "python"),
+    "requests-replay": ("requests", "replay", "req_0003", "--model", "fast", "--yes"),
     "audit-list": ("audit", "list"),
     "audit-verify": ("audit", "verify"),
     "backup-list": ("backup", "list"),
@@ -202,7 +196,9 @@ COMMANDS = {
 
 
 @pytest.fixture
-def gateway(stub: StubGateway) -> StubGateway:
+def gateway(stub: StubGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StubGateway:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prism.yaml").write_text("server: {port: 9000}\n")
     answers: dict[tuple[str, str], Any] = {
         ("GET", "/-/keys"): listing(key(), LIMITED),
         ("GET", "/-/keys/key_0002"): Canned(LIMITED, headers={"etag": '"7"'}),
@@ -217,11 +213,28 @@ def gateway(stub: StubGateway) -> StubGateway:
             "started_at": "2026-11-23T09:00:00Z",
             "providers": [PROVIDER],
         },
-        ("GET", "/-/doctor"): DOCTOR,
+        ("GET", "/-/doctor"): Canned(DOCTOR, headers={"date": "Mon, 23 Nov 2026 12:00:01 GMT"}),
         ("GET", "/-/health/providers"): {"object": "list", "window_s": 300, "providers": [HEALTH]},
         ("GET", "/-/config"): CONFIG,
+        ("POST", "/-/config/check"): CHANGES,
         ("POST", "/-/reload"): {"status": "reloaded", "hash": "e9e39036", "needs_restart": []},
-        ("GET", "/-/requests/req_0001"): TRACE,
+        ("GET", "/-/requests"): listing(
+            calls.call(1),
+            calls.call(
+                2,
+                status=429,
+                error_code="rate_limit_exceeded",
+                provider=None,
+                key_name="search\x1b[31m",
+                **money.usd("cost", None),
+            ),
+        ),
+        ("GET", "/-/requests/req_0001"): calls.TRACE,
+        ("GET", "/-/requests/req_0002"): calls.LIMITED | {"id": "req_0002"},
+        ("GET", "/-/requests/req_0003"): calls.TRACE | calls.BODIES | {"id": "req_0003"},
+        ("POST", "/-/requests/req_0003/replay"): calls.REPLAYED,
+        ("POST", "/-/explain"): calls.ALLOWED,
+        ("GET", "/-/keys/key_0001"): key(),
         ("GET", "/-/audit"): {"object": "list", "data": AUDIT, "has_more": False},
         ("POST", "/-/audit/verify"): VERDICT,
         ("GET", "/-/backups"): {"object": "list", "data": [BACKUP], "has_more": False},
@@ -247,7 +260,16 @@ def test_in_a_pipe(cli: Run, gateway: StubGateway, tmp_path: Path, name: str, fo
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"contexts-list", "auth-status"}))
-def test_in_a_terminal(cli: Run, gateway: StubGateway, tmp_path: Path, name: str) -> None:
+def test_in_a_terminal(
+    cli: Run,
+    gateway: StubGateway,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if name == "doctor":
+        # It says where the token is: a path, which would be wrapped elsewhere in every run.
+        monkeypatch.setenv("PRISMCTL_TOKEN", TOKEN)
     result = cli(*COMMANDS[name], terminal=PEOPLE)
     compare(f"{name}.tty", without_places(result.out + "---\n" + result.err, gateway, tmp_path))
 

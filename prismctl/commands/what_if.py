@@ -1,0 +1,230 @@
+"""What would happen to a call that nobody makes: the flags that describe it, and the answer."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prismctl.commands import key_flags, price_views
+from prismctl.errors import ApiError, UsageProblem
+from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, loads, pick
+from prismctl.output import human
+from prismctl.output.human import Look
+from prismctl.output.table import Column, View
+
+if TYPE_CHECKING:
+    from prismctl.output.render import Output
+    from prismctl.session import Session
+
+Model = Annotated[str, typer.Option("--model", "-m", help="Asked for", metavar="MODEL")]
+Ip = Annotated[str | None, typer.Option("--ip", help="Coming from this address", metavar="ADDRESS")]
+Tokens = Annotated[
+    int | None, typer.Option("--tokens", help="With so many input tokens", min=0, metavar="N")
+]
+MaxTokens = Annotated[
+    int | None, typer.Option(help="Asking for at most so many output tokens", min=1, metavar="N")
+]
+Tool = Annotated[
+    list[str] | None,
+    typer.Option("--tool", help="Offering this tool; repeat for several", metavar="NAME"),
+]
+Stream = Annotated[bool, typer.Option("--stream", help="Answered as a stream")]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="Tagged so; repeat for several", metavar="NAME=VALUE"),
+]
+
+EXPLANATION = View(
+    columns=(
+        Column("ALLOWED", "is_allowed"),
+        Column("STATUS", "status"),
+        Column("CODE", "code"),
+        Column("DECIDED BY", "decided_by"),
+        Column("MESSAGE", "message"),
+        Column("ESTIMATE", "cost.estimate", human.dollars),
+        Column("AT MOST", "cost.at_most", human.dollars),
+    ),
+    name="is_allowed",
+)
+_TARGETS = (
+    Column("", "number", is_right=True),
+    Column("PROVIDER", "provider"),
+    Column("MODEL", "model", is_flexible=True),
+    Column("STATE", "state", human.state, human.tone),
+    Column("INPUT $/M", "price.input_per_mtok", human.dollars, is_right=True, rank=1),
+    Column("OUTPUT $/M", "price.output_per_mtok", human.dollars, is_right=True, rank=1),
+    Column("PRICE FROM", "price_source", price_views.source, price_views.source_tone, rank=2),
+)
+
+
+def described(
+    model: str,
+    key_id: str | None,
+    *,
+    ip: str | None,
+    tokens: int | None,
+    max_tokens: int | None,
+    tools: list[str] | None,
+    stream: bool,
+    tags: list[str] | None,
+) -> Object:
+    """Return a call as the API takes it; what was not given is left to the gateway."""
+    every: Object = {
+        "model": model,
+        "key": key_id,
+        "ip": ip,
+        "input_tokens": tokens,
+        "max_tokens": max_tokens,
+        "tools": key_flags.names(tools),
+        "stream": stream or None,
+        "tags": None if tags is None else key_flags.tags(tags),
+    }
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def explain(session: "Session", body: Object, *, who: str) -> None:
+    """Ask and show what would happen.
+
+    Args:
+        session: Where.
+        body: The call.
+        who: Whose call it is, in words; empty for nobody's in particular.
+
+    Raises:
+        ApiError: the call would be refused, with the error that its caller would get.
+    """
+    answer, out = session.admin.explain(body), session.out
+    if out.is_for_people and out.look.is_people:
+        by = f"by {who} " if who else ""
+        _tell(out, answer, f"A call {by}with {as_text(body.get('model'))}")
+    else:
+        out.item(answer, EXPLANATION)
+        if out.is_for_people:
+            out.stream(_lines(answer, out.look))
+    check_allowed(answer)
+
+
+def check_allowed(explanation: Object) -> None:
+    """Raise the error that the caller would get, if there is one.
+
+    Raises:
+        ApiError: its exit code is that of the same refusal of a real call.
+    """
+    status = explanation.get("status")
+    if explanation.get("is_allowed") or not isinstance(status, int):
+        return
+    decided = as_text(explanation.get("decided_by"))
+    details = [
+        as_object(step.get("detail"))
+        for step in as_objects(explanation.get("steps"))
+        if step.get("rule") == decided
+    ]
+    message = as_text(explanation.get("message")) or "it would be refused"
+    raise _error(status, explanation.get("code"), message, details[0] if details else {})
+
+
+def check_replayed(answer: Object) -> None:
+    """Raise the error that a replay got, if it got one.
+
+    Raises:
+        ApiError: its exit code is that of the same refusal of any call.
+    """
+    problem, status = pick(answer, "replay.error"), pick(answer, "replay.status")
+    if problem is None:
+        return
+    details = as_object(problem)
+    code = details.get("code") or pick(answer, "replay.error_code")
+    message = as_text(details.get("message")) or as_text(problem) or "no reason is known"
+    number = status if isinstance(status, int) else 500
+    raise _error(number, code, f"the replay failed: {message}", details)
+
+
+def _error(status: int, code: Json, message: str, details: Object) -> ApiError:
+    return ApiError(
+        message,
+        status=status,
+        type_="",
+        code=as_text(code),
+        param=None,
+        request_id=None,
+        body={"error": details},
+    )
+
+
+def settings(given: list[str]) -> Object:
+    """Read ``temperature=0`` … as parameters: JSON where it is JSON, else text.
+
+    Raises:
+        UsageProblem: one is not NAME=VALUE.
+    """
+    found: Object = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            msg = f"--set {text!r} is not NAME=VALUE"
+            raise UsageProblem(msg, hint="for example --set temperature=0")
+        try:
+            found[name] = loads(value)
+        except ValueError:
+            found[name] = value
+    return found
+
+
+def cost_words(explanation: Object, look: Look) -> str:
+    """Write what a call would cost, in words."""
+    cost = as_object(explanation.get("cost"))
+    if not cost:
+        return "nothing that is counted: it has no price"
+    people = replace(look, is_people=True)
+    about, most = (human.dollars(cost.get(name), people) for name in ("estimate", "at_most"))
+    return f"about {about}, at most {most}"
+
+
+def _tell(out: "Output", answer: Object, what: str) -> None:
+    from prismctl.commands.prose import Prose
+
+    prose = Prose(out)
+    state, word = ("ok", "would be answered") if answer.get("is_allowed") else ("refused", "")
+    refusal = f"{human.plain(answer.get('status'), out.look)} {as_text(answer.get('code'))}"
+    prose.title(what)
+    prose.state(state, "", word or f"{refusal}: {as_text(answer.get('message'))}", width=0)
+    prose.title("Is it let in?")
+    steps = as_objects(answer.get("steps"))
+    names = [as_text(step.get("rule")).replace("_", " ") for step in steps]
+    width = max(map(len, names), default=0)
+    for name, step in zip(names, steps, strict=True):
+        prose.state(as_text(step.get("state")), name, as_text(step.get("message")), width=width)
+    if targets := as_objects(answer.get("targets")):
+        prose.title("Where does it go?")
+        rows: list[Object] = [{"number": at, **row} for at, row in enumerate(targets, 1)]
+        prose.rows(rows, _TARGETS)
+        if len(rows) > 1:
+            prose.say("To the first; to the next only if that fails.")
+    if cost := as_object(answer.get("cost")):
+        prose.title("What does it cost?")
+        prose.say(_bill(cost, cost_words(answer, out.look), out.look))
+    elif targets:
+        prose.title("What does it cost?")
+        prose.say("It has no price, so it would be in no cost.")
+    out.write(str(prose))
+
+
+def _bill(cost: Mapping[str, Json], words: str, look: Look) -> str:
+    asked = human.number(cost.get("input_tokens"), look)
+    most = human.number(cost.get("max_output_tokens"), look)
+    return f"{words[:1].upper()}{words[1:]}: {asked} input tokens, up to {most} of output."
+
+
+def _lines(answer: Object, look: Look) -> str:
+    """Return steps and targets for a pipe: a line each, tab-separated."""
+    from prismctl.output.table import cells
+
+    steps = [["step", *cells(row, _STEP, look)] for row in as_objects(answer.get("steps"))]
+    ways = [
+        ["target", *cells(row, _TARGETS[1:], look)] for row in as_objects(answer.get("targets"))
+    ]
+    return "".join("\t".join(row) + "\n" for row in (*steps, *ways))
+
+
+_STEP = (Column("RULE", "rule"), Column("STATE", "state"), Column("MESSAGE", "message"))
