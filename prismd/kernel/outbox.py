@@ -6,11 +6,16 @@ load a turn has dozens of writes; a lone call waits for nothing.
 
 Invariant: the writes of one transport leave in their order, if all of them come through here, or
 ``flush`` is called before one that does not. What was to go to a transport that is closed by then
-is dropped.
+is dropped. A transport that fails is cut, and keeps no other from its bytes.
 """
 
 import asyncio
+import logging
 from typing import cast
+
+log = logging.getLogger("prism.outbox")
+
+_FAILED = "a connection is cut: it failed to take what was written"
 
 
 class Outbox:
@@ -33,7 +38,11 @@ class Outbox:
             return self.flushed + 1
         self._is_turn_open = True
         self.loop.call_soon(self._end_turn)
-        transport.write(data)
+        try:
+            transport.write(data)
+        except Exception:
+            log.exception(_FAILED)
+            transport.abort()
         return self.flushed
 
     def flush(self) -> None:
@@ -43,7 +52,11 @@ class Outbox:
             self.flushed += 1
             for transport, data in writes:
                 if not transport.is_closing():
-                    transport.write(data)
+                    try:
+                        transport.write(data)
+                    except Exception:
+                        log.exception(_FAILED)
+                        transport.abort()
 
     def _end_turn(self) -> None:
         self._is_turn_open = False

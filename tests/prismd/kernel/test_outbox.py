@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from prismd.kernel.outbox import Outbox, outbox_of
 
 
@@ -18,6 +20,16 @@ class Wire(asyncio.WriteTransport):
 
     def is_closing(self) -> bool:
         return self.is_closed
+
+
+class Broken(Wire):
+    """Takes nothing."""
+
+    def write(self, data: object) -> None:
+        raise RuntimeError(data)
+
+    def abort(self) -> None:
+        self.is_closed = True
 
 
 async def test_the_first_write_of_a_turn_leaves_at_once_and_the_others_at_its_end() -> None:
@@ -65,3 +77,17 @@ def test_each_loop_has_its_own() -> None:
         return outbox_of(loop)
 
     assert asyncio.run(found()) is not asyncio.run(found())
+
+
+@pytest.mark.parametrize("place", range(3))
+async def test_a_transport_that_fails_is_cut_and_keeps_no_other_from_its_bytes(
+    place: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    log: list[bytes] = []
+    outbox, broken, wire = Outbox(asyncio.get_running_loop()), Broken(log), Wire(log)
+    for number in range(3):
+        outbox.write(broken if number == place else wire, b"%d" % number)
+    await asyncio.sleep(0)
+    assert log == [b"%d" % number for number in range(3) if number != place]
+    assert broken.is_closed
+    assert "a connection is cut" in caplog.text
