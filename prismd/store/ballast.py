@@ -5,6 +5,7 @@ finds no room, and takes it back once there is room for it and for more: as long
 the disk counts as full.
 """
 
+import contextlib
 import logging
 import os
 from pathlib import Path
@@ -35,7 +36,7 @@ class Ballast:
             return
         self.is_given_up = True
         self._looked_s = clock.monotonic_s()
-        if self._path.exists():
+        with contextlib.suppress(OSError):  # not there, or out of reach: then there is no space
             os.truncate(self._path, 0)
         log.error("the disk is full: nothing new is begun until %s is free", self._path.parent)
 

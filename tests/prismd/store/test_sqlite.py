@@ -15,7 +15,9 @@ import pytest
 
 from prismd.kernel.errors import Overloaded, StorageRefused
 from prismd.store import writer
+from prismd.store.ballast import Ballast
 from prismd.store.db import Tx
+from prismd.store.faults import StorageFull
 from prismd.store.sqlite import SqliteDatabase
 from prismd.store.writer import MAX_WAITING
 
@@ -158,6 +160,18 @@ async def test_a_full_disk_refuses_the_write_and_recovers(db: SqliteDatabase) ->
     assert await db.write(_add(2)) == 2
     await db.write(lambda tx: tx.row("PRAGMA max_page_count = 100000", {}))
     assert await db.write(_add(1, size_bytes=100_000)) == 1
+
+
+async def test_a_ballast_that_is_out_of_reach_leaves_nobody_waiting(
+    path: Path, tmp_path: Path
+) -> None:
+    """The thread goes on, or all who wait would wait for ever."""
+    db = await SqliteDatabase.open(path, ballast=Ballast(tmp_path))
+    await db.write(lambda tx: tx.row("PRAGMA max_page_count = 8", {}))
+    writes = [db.write(_add(n, size_bytes=100_000)) for n in range(3)]
+    done, _ = await asyncio.wait(writes, timeout=10)
+    assert [type(one.exception()) for one in done] == [StorageFull] * 3
+    await db.aclose()
 
 
 async def test_an_error_of_the_disk_stops_writing_for_good(
