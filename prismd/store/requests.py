@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
 
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import Overloaded
-from prismd.store.db import Database, Params, Tx, Value
+from prismd.store.db import Database, Params, Tx, Value, Values
 from prismd.wire.usage import CallRecord
 
 
@@ -129,15 +129,22 @@ _decode = msgspec.json.Decoder(StoredTrace).decode
 
 def insert(tx: Tx, trace: StoredTrace) -> None:
     """Add the trace of a call."""
-    _insert_all(tx, [trace])
+    tx.execute_many(_INSERT, [_row(trace)])
 
 
-def _insert_all(tx: Tx, traces: Iterable[StoredTrace]) -> None:
-    rows = [
-        (trace.call.request_id, int(trace.call.ts_s * 1000), jsonio.encode(trace).decode())
-        for trace in traces
-    ]
-    tx.execute_many(_INSERT, rows)
+def _row(trace: StoredTrace) -> Values:
+    return trace.call.request_id, int(trace.call.ts_s * 1000), jsonio.encode(trace).decode()
+
+
+def _rows(makes: Iterable[Callable[[], StoredTrace]]) -> Iterator[Values]:
+    """Make traces; one that cannot be made takes no other with it."""
+    for make in makes:
+        try:
+            row = _row(make())
+        except Exception:
+            log.exception("a trace is dropped: it cannot be made")
+        else:
+            yield row
 
 
 class TraceLog:
@@ -167,7 +174,7 @@ class TraceLog:
             return
 
         def write(tx: Tx) -> None:
-            _insert_all(tx, [make() for make in waiting])
+            tx.execute_many(_INSERT, list(_rows(waiting)))
 
         try:
             self._db.write_soon(write)

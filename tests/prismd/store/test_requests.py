@@ -41,6 +41,23 @@ async def test_a_trace_comes_back_as_it_went_in(stores: Stores) -> None:
     assert await stores.traces.get("req_2") is None
 
 
+async def test_a_trace_that_cannot_be_made_takes_no_other_with_it(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> StoredTrace:
+        msg = "a fault of ours"
+        raise RuntimeError(msg)
+
+    stores.traces.add(lambda: TRACE)
+    stores.traces.add(fails)
+    stores.traces.add(lambda: StoredTrace(CALL, [{"detail": object()}], []))
+    other = StoredTrace(msgspec.structs.replace(CALL, request_id="req_2"), [], [])
+    stores.traces.add(lambda: other)
+    assert await stores.traces.get("req_1") == TRACE
+    assert await stores.traces.get("req_2") == other
+    assert caplog.text.count("a trace is dropped") == 2
+
+
 async def test_old_traces_are_deleted(stores: Stores) -> None:
     for n in range(10):
         call = msgspec.structs.replace(CALL, request_id=f"req_{n}", ts_s=1_000.0 + n)
