@@ -91,10 +91,11 @@ async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
                 if claim is not None:
                     entry.keep = partial(claim.settle, answer=outcome.answer)
                 try:
-                    await gateway.stores.state.write(entry)
+                    written = gateway.stores.state.write(entry)
                 except Overloaded as error:
-                    _try_again(gateway, entry, error)
+                    _try_again(walk, entry, error)
                     raise
+                await written  # where it fails, ``_follow`` has heard of it
         finally:
             if not walk.is_told:
                 _tell(walk, record)
@@ -115,10 +116,12 @@ def _close(walk: Walk, record: CallRecord, reservation: Reservation) -> SettleEn
     return SettleEntry(record, reservation.hold, partial(_follow, walk))
 
 
-def _try_again(gateway: Gateway, entry: SettleEntry, error: Overloaded) -> None:
-    if entry not in gateway.unsettled:
-        gateway.unsettled.append(entry)
-    log.warning("the settlement of %s is tried again: %s", entry.record.request_id, error)
+def _try_again(walk: Walk, entry: SettleEntry, error: Exception) -> None:
+    if not isinstance(error, Overloaded):  # the answer, perhaps: what it cost is owed without it
+        entry.keep = None
+    walk.gateway.unsettled.append(entry)
+    if not walk.is_told:  # the first time
+        log.warning("the settlement of %s is tried again: %s", entry.record.request_id, error)
 
 
 def _follow(walk: Walk, entry: SettleEntry, error: Exception | None) -> None:
@@ -129,23 +132,25 @@ def _follow(walk: Walk, entry: SettleEntry, error: Exception | None) -> None:
     """
     gateway = walk.gateway
     if error is not None:
-        gateway.unsettled.append(entry)
+        _try_again(walk, entry, error)
         return
-    if not walk.is_told:
-        _tell(walk, entry.record)
     cost, hold = entry.record.cost_nano_usd or 0, entry.hold
-    for alert in gateway.reserve.settle(hold, cost):
-        _warn(gateway, alert)
+    # First: whatever fails behind it, nothing stays held.
+    alerts = gateway.reserve.settle(hold, cost)
     if cost > hold.amount_nano_usd and any(
         (hold.is_prepaid, *(limit is not None for limit in hold.limits))
     ):
         gateway.recorder.overruns += 1
+    if not walk.is_told:
+        _tell(walk, entry.record)
+    for alert in alerts:
+        _warn(gateway, alert)
 
 
 async def retry_unsettled(gateway: Gateway) -> None:
     """Write the settlements that the disk refused; called again and again."""
-    waiting, gateway.unsettled = gateway.unsettled, []
-    for entry in waiting:
+    for _ in range(len(gateway.unsettled)):
+        entry = gateway.unsettled.pop(0)  # one by one: the rest stays if this is cancelled
         try:
             written = gateway.stores.state.write(entry)
         except Overloaded:
@@ -230,16 +235,20 @@ def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> 
 
 
 def _tell(walk: Walk, record: CallRecord) -> None:
+    """Tell those who only watch; what fails there is no fault of the call."""
     walk.is_told = True
     gateway, trace = walk.gateway, walk.trace
-    trace.decided("settle", record, _settled)
-    is_known = record.provider is not None and walk.snap.catalog.lists(record.model)
-    gateway.recorder.add(record, is_known_model=is_known)
-    gateway.note_use(record.key_id, record.ts_s)
+    try:
+        trace.decided("settle", record, _settled)
+        is_known = record.provider is not None and walk.snap.catalog.lists(record.model)
+        gateway.recorder.add(record, is_known_model=is_known)
+        gateway.note_use(record.key_id, record.ts_s)
 
-    gateway.stores.traces.add(partial(_stored, record, trace))
-    about = (record, walk.call.caller.key.name)
-    gateway.bus.publish_about("call", record.ts_s, about, call_event)
+        gateway.stores.traces.add(partial(_stored, record, trace))
+        about = (record, walk.call.caller.key.name)
+        gateway.bus.publish_about("call", record.ts_s, about, call_event)
+    except Exception:
+        log.exception("not all have heard of the end of %s", record.request_id)
 
 
 def _tell_refused(walk: Walk, record: CallRecord, param: str | None) -> None:

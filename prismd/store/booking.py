@@ -92,7 +92,7 @@ class SettleEntry(_LedgerEntry):
         """Writes more in the same transaction."""
         self._on_end = on_end
         self.opening: HoldEntry | None = None
-        """The call's hold, if the writer has never seen it: then both are one movement of money."""
+        """The call's hold, if it was never written: then both are one movement of money."""
 
     def take_along(self, before: Entry) -> bool:
         """Take over the hold of the same call."""
@@ -113,8 +113,11 @@ class SettleEntry(_LedgerEntry):
 
     def told(self, error: Exception | None) -> None:
         """Pass it on."""
-        if self.opening is not None:
-            self.opening.tell()
+        if (opening := self.opening) is not None:
+            opening.tell()
+            if error is not None and opening.error is None:
+                # It has a row by itself now, which must be found when this is tried again.
+                self.opening = None
         self._on_end(self, error)
 
     @property

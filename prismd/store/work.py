@@ -129,8 +129,11 @@ class Entry(Unit):
         self(tx)
 
     def tell(self) -> None:
-        """Hand over how it ended."""
-        self.told(self.error)
+        """Hand over how it ended; a fault in what hears of it is not the waiter's."""
+        try:
+            self.told(self.error)
+        except Exception:
+            log.exception("what follows the write of %s has failed", self.name)
         waiter = self.waiter
         if waiter is None or waiter.done():  # one that was refused may be queued once more
             return

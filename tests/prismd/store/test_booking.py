@@ -1,10 +1,12 @@
 """What is booked together is what would have been booked one by one; and what lingers, and why."""
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -14,6 +16,7 @@ from prismd.store import budgets as budget_table
 from prismd.store import keys, ledger
 from prismd.store.booking import HoldEntry, SettleEntry
 from prismd.store.db import Tx
+from prismd.store.faults import StorageFull
 from prismd.store.stores import Stores
 from prismd.store.work import Entry
 from prismd.wire.budget import WindowRef
@@ -269,3 +272,77 @@ async def _error(written: object) -> BaseException | None:
     except ledger.LedgerMismatch as error:
         return error
     return None
+
+
+@pytest.mark.parametrize("amount", [60, 30])
+async def test_a_settlement_that_is_refused_by_itself_finds_its_hold_when_it_is_tried_again(
+    stores: Stores, amount: int
+) -> None:
+    """Whether there is the money to hold it once more, or not."""
+    await _open(stores)
+
+    def fails(_: Tx) -> None:
+        raise LookupError
+
+    faults: list[Exception] = []
+    hold = make_hold("r", ACCOUNTS[0], amount)
+    held = stores.state.write(HoldEntry(hold, OPEN_CALL, lambda _, fault: faults.append(fault)))
+    settlement = SettleEntry(make_record(hold, 20), hold)
+    settlement.keep = fails
+    with pytest.raises(LookupError):
+        await stores.state.write(settlement)
+    await held
+    assert await stores.state.write(_count) == 1
+    settlement.keep = None
+    await stores.state.write(settlement)
+    assert await stores.state.write(_count) == 0
+    rows = await stores.state.rows("SELECT * FROM accounts WHERE id = :id", {"id": ACCOUNTS[0]})
+    assert [(row["posted_nano_usd"], row["held_nano_usd"]) for row in rows] == [(80, 0)]
+    assert faults == []
+
+
+async def test_a_hold_and_its_settlement_that_are_refused_together_are_tried_again_together(
+    stores: Stores,
+) -> None:
+    await _open(stores)
+    await stores.state.write(lambda tx: tx.row("PRAGMA max_page_count = 1", {}))
+    hold = make_hold("r", ACCOUNTS[0], 60)
+    held = stores.state.write(HoldEntry(hold, OPEN_CALL))
+    settlement = SettleEntry(make_record(hold, 20), hold)
+
+    def grow(tx: Tx) -> None:
+        tx.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER) STRICT", {})
+
+    settlement.keep = grow
+    for one in (stores.state.write(settlement), held):
+        with pytest.raises(StorageFull):
+            await one
+    assert await stores.state.write(_count) == 0
+    await stores.state.write(lambda tx: tx.row("PRAGMA max_page_count = 100000", {}))
+    await stores.state.write(settlement)
+    assert await stores.state.write(_count) == 0
+    rows = await stores.state.rows("SELECT * FROM accounts WHERE id = :id", {"id": ACCOUNTS[0]})
+    assert [(row["posted_nano_usd"], row["held_nano_usd"]) for row in rows] == [(80, 0)]
+
+
+async def test_what_follows_one_write_keeps_no_other_from_its_end(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _open(stores)
+
+    def fails(_: object, __: Exception | None) -> None:
+        msg = "a fault of ours"
+        raise RuntimeError(msg)
+
+    holds = [make_hold(f"r{n}", ACCOUNTS[0], 10) for n in range(3)]
+    too_much = HoldEntry(make_hold("x", ACCOUNTS[0], 900), STREAM, fails)
+    written = [
+        stores.state.write(too_much),
+        *(stores.state.write(SettleEntry(make_record(hold, 5), hold, fails)) for hold in holds),
+        stores.state.write(lambda _: None),
+    ]
+    # Not with a time-out around each: a write cannot be cancelled.
+    done, waiting = await asyncio.wait(written, timeout=5)
+    assert not waiting
+    assert [type(one.exception()) for one in done if one.exception()] == [ledger.LedgerMismatch]
+    assert caplog.text.count("a fault of ours") == 4
