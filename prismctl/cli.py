@@ -143,8 +143,8 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     session = Session()
     command = get_command(root)
-    if "_PRISMCTL_COMPLETE" in os.environ:
-        _prepare_completion()
+    if shell := os.environ.get("_PRISMCTL_COMPLETE"):
+        return _complete(command, session, shell)
     try:
         code: object = command.main(
             args=list(arguments), prog_name="prismctl", standalone_mode=False, obj=session
@@ -166,13 +166,15 @@ def run(arguments: Sequence[str]) -> int:
     return code if isinstance(code, int) else ExitCode.OK
 
 
-def _prepare_completion() -> None:
-    """Make Typer know the shells, as its ``add_completion`` does, without adding flags."""
-    from typer import _completion_classes
+def _complete(root_command: "Command", session: Session, shell: str) -> int:
+    """Answer a TAB. Whatever is wrong, a shell in the midst of a line is told nothing."""
+    from contextlib import suppress
 
-    _completion_classes.completion_init()
-    # For zsh it would import rich at each TAB, to remove markup that our summaries do not have.
-    vars(_completion_classes)["_sanitize_help_text"] = str
+    with suppress(Exception):
+        from prismctl.complete.answer import answer
+
+        sys.stdout.write(answer(root_command, session, shell, os.environ))
+    return ExitCode.OK
 
 
 def _failed(session: Session, error: PrismctlError) -> int:

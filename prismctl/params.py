@@ -35,7 +35,8 @@ class LateParam(RuntimeParam):
     descriptor: TypeDescriptor
 
     def _coerce_value(self, value: object, param: object, ctx: "Context") -> object:
-        if self.annotation is str:
+        if self.annotation is str or ctx.resilient_parsing:
+            # Resilient: a line that is not finished, of which only the words are asked.
             return value
         if isinstance(value, tuple | list) and self.annotation == list[str]:
             return list(value)

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from prismctl.commands.completion_scripts import SCRIPTS
 from tests.generate import config_page, prismctl_pages, prismd_page, readme
 
 ROOT = Path(__file__).parents[2]
-OWNED = ("man",)
+COMPLETIONS = {"bash": "prismctl.bash", "zsh": "_prismctl", "fish": "prismctl.fish"}
+OWNED = ("man", "completions")
 """Directories in which nothing else may be."""
 
 
@@ -17,6 +19,8 @@ def files() -> Iterator[tuple[str, str]]:
     yield from readme.files(ROOT)
     for page in (*prismctl_pages.pages(), prismd_page.page(), config_page.page()):
         yield f"man/{page.file}", page.source_text()
+    for shell, name in COMPLETIONS.items():
+        yield f"completions/{name}", SCRIPTS[shell]
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +110,13 @@ def wait_for(is_so: Callable[[], object], what: str) -> None:
 class Screen:
     """A program in a terminal of its own: what it shows, what is typed."""
 
-    def __init__(self, home: Home, *words: str) -> None:
+    def __init__(
+        self, home: Home, *words: str, program: Sequence[str] = PRISMCTL, **env: str
+    ) -> None:
         self._pid, self._fd = pty.fork()
         if not self._pid:
-            os.execve(sys.executable, [*PRISMCTL, *words], home.env(TERM="xterm", COLUMNS="100"))
+            own = home.env(TERM="xterm", COLUMNS="100", **env)
+            os.execve(program[0], [*program, *words], own)
         self.text = ""
         self._seen = 0
 

@@ -54,11 +54,8 @@ def test_what_needs_no_network_needs_only_typer(tmp_path: Path, words: tuple[str
 def test_completion_needs_only_typer(tmp_path: Path, shell: str) -> None:
     modules, out = loaded(
         tmp_path,
-        _PRISMCTL_COMPLETE=f"complete_{shell}",
-        COMP_WORDS="prismctl keys re",
-        COMP_CWORD="2",
-        _TYPER_COMPLETE_ARGS="prismctl keys re",
-        _TYPER_COMPLETE_FISH_ACTION="get-args",
+        _PRISMCTL_COMPLETE=shell,
+        _PRISMCTL_LINE="prismctl keys re",
     )
     assert "revoke" in out
     assert modules == {"typer"}

@@ -1,0 +1,175 @@
+"""Which words a flag or an argument could be: one table, by its name.
+
+``--key`` is a key in every command, so a new command is completed by calling things what they are
+called elsewhere. An entry with the noun in front of it is stronger than one without.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from prismctl.session import Session
+
+if TYPE_CHECKING:
+    from typer.core import TyperArgument, TyperOption
+
+Kind = Literal["words", "file", "dir"]
+
+
+class Item(NamedTuple):
+    """A word, what it means, and how far down it stands."""
+
+    value: str
+    about: str = ""
+    rank: int = 0
+
+
+Words: TypeAlias = Callable[[Session], Iterable[Item]]
+
+
+def offer(
+    param: "TyperArgument | TyperOption", path: list[str], session: Session, typed: str
+) -> tuple[Kind, list[Item]]:
+    """Return what a parameter of the command at ``path`` could be.
+
+    Args:
+        param: The flag or the argument.
+        path: The words of the command: noun and verb.
+        session: Where the gateway is.
+        typed: What is there already; ids are offered only to who begins one.
+    """
+    name, noun = param.name or "", path[0] if path else ""
+    annotation = param.type_descriptor.annotation
+    if annotation is Path or param.metavar in ("FILE", "DIR"):
+        return "dir" if param.metavar == "DIR" else "file", []
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return "words", [Item(str(member.value)) for member in annotation]
+    if name == "fields":
+        return "words", _live(session, _field_lists(path), "field")
+    for key in (f"{' '.join(path)}.{name}", f"{noun}.{name}", name):
+        if key in WORDS:
+            return "words", list(WORDS[key](session))
+        if key in LIVE:
+            lists, kind = LIVE[key]
+            items = _live(session, lists, kind)
+            if kind == "key" and typed:
+                items += _live(session, lists, "key_id")
+            return "words", items
+    return "words", []
+
+
+LIVE: dict[str, tuple[tuple[str, ...], str]] = {
+    "key": (("keys",), "key"),
+    "keys list.name": (("keys",), "key"),
+    "owner": (("keys",), "owner"),
+    "org": (("keys",), "org"),
+    "tag": (("keys",), "tag"),
+    "model": (("models",), "model"),
+    "models": (("models",), "model"),
+    "prices.price": (("prices",), "model"),
+    "provider": (("capabilities",), "provider"),
+    "providers": (("capabilities",), "provider"),
+    "api.path": (("capabilities",), "path"),
+    "budgets.subject": (("keys", "models"), "subject"),
+    "backup": (("backups",), "backup"),
+    "request": (("requests",), "request"),
+    "ledger postings.account": (("accounts",), "account"),
+}
+"""Name → lists of the gateway (``lists.LISTS``), and what is looked for in them."""
+
+
+def _live(session: Session, names: Iterable[str], kind: str) -> list[Item]:
+    from prismctl.complete import cache
+
+    return [
+        Item(value, about)
+        for name in names
+        for its_kind, value, about in cache.read(session, name)
+        if its_kind == kind
+    ]
+
+
+def _field_lists(path: list[str]) -> tuple[str, ...]:
+    from prismctl.complete.lists import FIELDS
+
+    name = FIELDS.get(" ".join(path)) or FIELDS.get(path[0] if path else "")
+    return (name,) if name else ()
+
+
+def _formats(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.output.render import Format
+
+    return [Item(one.value) for one in Format]
+
+
+def _contexts(session: Session) -> Iterable[Item]:
+    return [Item(one.name, one.url) for one in session.contexts.by_name.values()]
+
+
+def _urls(session: Session) -> Iterable[Item]:
+    return [Item(one.url, one.name) for one in session.contexts.by_name.values()]
+
+
+def _budgets(session: Session) -> Iterable[Item]:
+    """Return budgets as people write them: of a key by its name."""
+    names = {one.value: one.about for one in _live(session, ("keys",), "key_id")}
+    for item in _live(session, ("budgets",), "budget"):
+        scope, _, subject = item.value.partition(":")
+        yield item._replace(value=f"{scope}:{names.get(subject) or subject}")
+
+
+def _groups(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.commands.usage import GROUPS
+
+    return [Item(one) for one in GROUPS]
+
+
+def _clearable(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.commands.key_flags import CLEARABLE
+
+    return [Item(one) for one in CLEARABLE]
+
+
+def _explained(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.commands.help_topics import TOPICS
+    from prismctl.main import COMMANDS
+
+    topics = [Item(name, "topic", rank=1) for name in TOPICS]
+    return [*(Item(name, entry.help) for name, entry in COMMANDS.items()), *topics]
+
+
+def _shells(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.commands.completion import SHELLS
+
+    return [Item(one) for one in SHELLS]
+
+
+def _fixed(*values: str) -> Words:
+    items = [Item(value) for value in values]
+    return lambda _: items
+
+
+WORDS: dict[str, Words] = {
+    "context": _contexts,
+    "contexts.name": _contexts,
+    "url": _urls,
+    "output": _formats,
+    "color": _fixed("auto", "always", "never"),
+    "keys.status": _fixed("active", "blocked", "revoked"),
+    "keys.clear": _clearable,
+    "usage.by": _groups,
+    "budgets.budget": _budgets,
+    "budgets.window": _fixed("day", "week", "month", "total"),
+    "since": _fixed("1h", "24h", "7d", "30d"),
+    "until": _fixed("1h", "24h", "7d", "30d"),
+    "api.method": _fixed("GET", "POST", "PUT", "DELETE"),
+    "completion.shell": _shells,
+    "help.words": _explained,
+}
+"""Name → words that this program knows, or puts together."""
