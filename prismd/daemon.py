@@ -259,8 +259,8 @@ async def _prune(gateway: Gateway) -> None:
     def answers(tx: Tx) -> int:
         return idempotency.prune(tx, clock.now_s())
 
+    await gateway.stores.state.write(answers)  # first: the other file may have failed for good
     await gateway.stores.traffic.write(traces)
-    await gateway.stores.state.write(answers)
 
 
 async def _warm(gateway: Gateway, rooms: app.Rooms) -> None:

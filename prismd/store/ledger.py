@@ -170,10 +170,12 @@ def insert_holds(tx: Tx, holds: Iterable[tuple[Hold, OpenCall]]) -> None:
 def settle(tx: Tx, record: CallRecord, held: Hold) -> bool:
     """Write down a call that is over, charge its cost and give back the hold, once.
 
-    Returns whether it was done now; False when it had been before. A hold that never reached the
-    database is no reason not to charge: the cost then counts as overrun.
+    Returns whether it was done now; False when it had been before: then a hold that was left behind
+    is given back. A hold that never reached the database is no reason not to charge: the cost then
+    counts as overrun.
     """
     if not usage.insert(tx, record):
+        release(tx, held)
         return False
     cost = record.cost_nano_usd or 0
     amount = held.amount_nano_usd if _close(tx, held.request_id) else 0

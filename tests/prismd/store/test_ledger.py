@@ -54,6 +54,24 @@ def test_a_call_is_held_then_charged(books: Books) -> None:
     assert books.numbers("SELECT count(*) FROM postings WHERE kind = 'charge'") == (1,)
 
 
+def test_a_hold_that_was_left_behind_is_given_back_and_its_call_not_charged_again(
+    books: Books,
+) -> None:
+    window = WindowRef("bgt_1", 0)
+    hold = make_hold("r", CREDIT, 60, windows=(window,), limits=(None,))
+    with books.change() as tx:
+        ledger.hold(tx, hold, OPEN_CALL)
+        ledger.settle(tx, make_record(hold, 25), hold)
+        ledger.hold(tx, hold, OPEN_CALL)
+    assert balance(books) == (75, 60, 0)
+    with books.change() as tx:
+        assert not ledger.settle(tx, make_record(hold, 7), hold)
+    assert balance(books) == (75, 0, 0)
+    assert books.numbers("SELECT count(*) FROM holds") == (0,)
+    sums = "SELECT spent_nano_usd, held_nano_usd FROM budget_windows WHERE budget_id = 'bgt_1'"
+    assert books.numbers(sums) == (25, 0)
+
+
 def test_the_database_decides_again(books: Books) -> None:
     with pytest.raises(LedgerMismatch, match="does not have"), books.change() as tx:
         ledger.hold(tx, make_hold("r", CREDIT, 101), OPEN_CALL)
