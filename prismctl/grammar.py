@@ -1,19 +1,21 @@
 """How commands are declared: nouns, verbs, aliases and the examples that end each help."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from prismctl.errors import UsageProblem
-from prismctl.params import global_params, make_late
+from prismctl.params import global_params, make_late, with_optional_time
 from prismctl.session import Session
 
 if TYPE_CHECKING:
     # Typer has its own Click inside; its types are needed to override, never at run time.
     from typer._click.core import Command, Context, Parameter
     from typer._click.formatting import HelpFormatter
+    from typer._click.parser import _OptionParser
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,6 +31,20 @@ class Verb(TyperCommand):
         params = make_late(super().get_params(ctx))
         own = {option for param in params for option in param.opts}
         return params + [param for param in global_params() if own.isdisjoint(param.opts)]
+
+    def make_parser(self, ctx: "Context") -> "_OptionParser":
+        """Return what reads the words of the command line."""
+        return with_optional_time(super().make_parser(ctx))
+
+    def invoke(self, ctx: "Context") -> object:
+        """Run it: once, or again and again with ``--watch``."""
+        run = partial(super().invoke, ctx)
+        session = ctx.obj
+        if not isinstance(session, Session) or session.flags.watch is None:
+            return run()
+        from prismctl.watch import watch
+
+        return watch(session, self.name or "", ctx.command_path, session.flags.watch, run)
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the command's own flags."""
@@ -55,6 +71,10 @@ class Verb(TyperCommand):
 
 class Noun(TyperGroup):
     """A noun with verbs."""
+
+    def make_parser(self, ctx: "Context") -> "_OptionParser":
+        """Return what reads the words of the command line."""
+        return with_optional_time(super().make_parser(ctx))
 
     def get_params(self, ctx: "Context") -> "list[Parameter]":
         """Return the noun's parameters."""

@@ -15,6 +15,7 @@ from typer._coercion import RuntimeParam, TypeDescriptor, build_runtime_param
 from typer.core import TyperArgument, TyperOption
 from typer.main import get_command
 
+from prismctl import spans
 from prismctl.errors import UsageProblem
 from prismctl.output.render import Format
 from prismctl.output.tty import Color
@@ -22,6 +23,10 @@ from prismctl.session import Session
 
 if TYPE_CHECKING:
     from typer._click.core import Context, Parameter
+    from typer._click.parser import _OptionParser
+
+SHORTEST_WATCH_S = 0.2
+DEFAULT_WATCH = "2s"
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,11 @@ def _color(text: str) -> str:
     return text
 
 
-_READERS = {"output": _output, "timeout": _timeout, "color": _color}
+def _watch(text: str) -> float:
+    return max(SHORTEST_WATCH_S, spans.seconds("--watch", text))
+
+
+_READERS = {"output": _output, "timeout": _timeout, "color": _color, "watch": _watch}
 
 
 def _remember(ctx: typer.Context, param: typer.CallbackParam, value: object) -> object:
@@ -120,6 +129,10 @@ def _global_flags(
             "--token-file", help_="Read the admin token from a file or - (stdin)", metavar="FILE"
         ),
     ] = None,
+    watch: Annotated[
+        str | None,
+        _flag("--watch", "-w", help_="Look again and again, every 2s or as said", metavar="[TIME]"),
+    ] = None,
     timeout: Annotated[
         str | None, _flag("--timeout", help_="Longest wait for an answer", metavar="SECONDS")
     ] = None,
@@ -139,6 +152,27 @@ def _global_flags(
     ] = None,
 ) -> None:
     """Declare the flags; never called."""
+
+
+def with_optional_time(parser: "_OptionParser") -> "_OptionParser":
+    """Make ``--watch`` take the next word only if that is a time: ``-w``, ``-w 5``, ``-w 500ms``.
+
+    Typer's options have a value or have none.
+    """
+    from typer._click.parser import _Option, _ParsingState
+
+    class Watch(_Option):
+        def process(self, value: object, state: _ParsingState) -> None:
+            del value
+            has_time = bool(state.rargs) and spans.is_span(state.rargs[0])
+            super().process(state.rargs.pop(0) if has_time else DEFAULT_WATCH, state)
+
+    known = parser._long_opt.get("--watch")  # noqa: SLF001 - Typer's own Click has no other way
+    if known is not None:
+        # No values that it would take in any case.
+        option = Watch(known.obj, ["--watch", "-w"], known.dest, nargs=0)
+        parser._long_opt["--watch"] = parser._short_opt["-w"] = option  # noqa: SLF001 - as above
+    return parser
 
 
 @cache

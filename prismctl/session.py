@@ -12,7 +12,7 @@ from prismctl.contexts import Context, Contexts
 from prismctl.errors import NotSignedIn, UsageProblem
 from prismctl.output import tty
 from prismctl.output.human import Look
-from prismctl.output.render import Format, Output
+from prismctl.output.render import Captured, Format, Output
 
 if TYPE_CHECKING:
     from prismctl.client.admin import Admin
@@ -39,6 +39,8 @@ class Flags:
     verbose: bool = False
     debug: bool = False
     yes: bool = False
+    watch: float | None = None
+    """Seconds between two looks; None for a single one."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Session:
 
     flags: Flags = field(default_factory=Flags)
     _clients: list["Http"] = field(default_factory=list)
+    _captured: Captured | None = None
 
     @cached_property
     def terminal(self) -> tty.Terminal:
@@ -58,7 +61,8 @@ class Session:
     def out(self) -> Output:
         """Where answers go."""
         terminal = self.terminal
-        has_pager = terminal.is_out_tty and terminal.is_in_tty and not self.flags.no_pager
+        is_at_once = self.flags.no_pager or self.flags.watch is not None
+        has_pager = terminal.is_out_tty and terminal.is_in_tty and not is_at_once
         names = (self.flags.fields or "").split(",")
         return Output(
             format=self.flags.output,
@@ -66,11 +70,16 @@ class Session:
             terminal=terminal,
             look=Look(terminal.is_out_tty, terminal.is_unicode, clock.now()),
             is_quiet=self.flags.quiet,
+            captured=self._captured,
             pager=(lambda text: tty.page(text, os.environ)) if has_pager else None,
         )
 
-    def look_again(self) -> None:
-        """Forget how the terminal was: it may have another size by now, and time has passed."""
+    def look_again(self, captured: Captured | None = None) -> None:
+        """Forget how the terminal was: it may have another size by now, and time has passed.
+
+        From now on what is written goes to ``captured``, if that is given.
+        """
+        self._captured = captured
         for name in ("terminal", "out"):
             self.__dict__.pop(name, None)
 

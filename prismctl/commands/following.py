@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from prismctl import spans
 from prismctl.client.events import Events, FeedItem, State
-from prismctl.commands import spans
 from prismctl.commands.feed_lines import Lines
 from prismctl.errors import Unreachable
 from prismctl.jsontext import Json, Object, as_objects, as_text

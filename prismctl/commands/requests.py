@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import amounts, request_record, spans, what_if
+from prismctl import spans
+from prismctl.commands import amounts, request_record, what_if
 from prismctl.commands.keys import find_key
 from prismctl.commands.request_code import Sdk
 from prismctl.commands.request_views import REQUEST, REQUESTS

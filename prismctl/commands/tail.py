@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import amounts, spans
+from prismctl import spans
+from prismctl.commands import amounts
 from prismctl.commands.keys import find_key
 from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb

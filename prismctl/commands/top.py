@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import spans
+from prismctl import spans
 from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
 from prismctl.output.render import Format

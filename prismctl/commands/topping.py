@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prismctl import clock
+from prismctl import clock, spans
 from prismctl.client.events import Events, State
-from prismctl.commands import spans, top_board
+from prismctl.commands import top_board
 from prismctl.commands.keys import key_names
 from prismctl.commands.price_views import NO_PRICE
 from prismctl.commands.top_board import Board, Sums

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -33,6 +33,15 @@ class Format(StrEnum):
 _FOR_PEOPLE = (Format.TABLE, Format.WIDE)
 
 
+@dataclass(slots=True)
+class Captured:
+    """What was written while somebody looked at it before it is shown."""
+
+    data: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What would have gone to stderr."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """Where and how this command's answer goes."""
@@ -44,6 +53,8 @@ class Output:
     is_quiet: bool
     pager: Callable[[str], bool] | None
     """Shows text longer than the screen; None where there is none."""
+    captured: Captured | None = None
+    """Takes everything in the place of stdout and stderr."""
 
     @property
     def is_for_people(self) -> bool:
@@ -111,6 +122,9 @@ class Output:
 
     def stream(self, text: str) -> None:
         """Write a piece of text to stdout, at once. A reader who went away ends the program."""
+        if self.captured is not None:
+            self.captured.data.append(text)
+            return
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -119,21 +133,28 @@ class Output:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise SystemExit(0) from None
 
+    def remark(self, text: str) -> None:
+        """Write a piece of finished text to stderr."""
+        if self.captured is not None:
+            self.captured.remarks.append(text)
+        else:
+            sys.stderr.write(text)
+
     def note(self, text: str, *styles: str) -> None:
         """Say something on stderr; ``--quiet`` leaves it out."""
         if not self.is_quiet:
-            sys.stderr.write(f"{self.terminal.paint_err(safe.block(text), *styles)}\n")
+            self.remark(f"{self.terminal.paint_err(safe.block(text), *styles)}\n")
 
     def warn(self, text: str) -> None:
         """Say on stderr what should not be missed."""
         label = self.terminal.paint_err("warning:", "yellow")
-        sys.stderr.write(f"prismctl: {label} {safe.block(text)}\n")
+        self.remark(f"prismctl: {label} {safe.block(text)}\n")
 
     def error(self, problem: PrismctlError) -> None:
         """Say on stderr why the command failed: as an object with ``-o json``."""
         if self.format in (Format.JSON, Format.JSONL):
             indent = 2 if self.format is Format.JSON else None
-            sys.stderr.write(safe.in_json(dumps(problem.as_object(), indent=indent)) + "\n")
+            self.remark(safe.in_json(dumps(problem.as_object(), indent=indent)) + "\n")
             return
         label = self.terminal.paint_err("error:", "red", "bold")
         lines = [f"prismctl: {label} {safe.block(problem.message)}"]
@@ -141,7 +162,7 @@ class Output:
             lines.append(f"{self.terminal.paint_err('hint:', 'cyan')} {safe.line(problem.hint)}")
         if isinstance(problem, ApiError) and problem.request_id:
             lines.append(f"request id: {safe.line(problem.request_id)}")
-        sys.stderr.write("\n".join(lines) + "\n")
+        self.remark("\n".join(lines) + "\n")
 
     def _columns(self, view: View, *, is_wide: bool) -> Sequence[Column]:
         if self.fields:

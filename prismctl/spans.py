@@ -10,6 +10,11 @@ _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d|w)")
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
+def is_span(text: str) -> bool:
+    """Say whether a text is a span of time, or a bare number."""
+    return _SPAN.fullmatch(text) is not None or _SPAN.fullmatch(f"{text}s") is not None
+
+
 def seconds(flag: str, text: str, *, unit: str = "s") -> float:
     """Read a span of time in seconds; a bare number is in ``unit``.
 
