@@ -278,7 +278,7 @@ class Writer:
         except Exception as error:
             if not self._connection.in_transaction or means_full(error) or means_broken(error):
                 raise  # the whole transaction is gone, or must not be trusted
-            refused = error
+            refused = _tellable(error)
             if is_first:  # what is first needs no savepoint: the transaction begins anew
                 self._connection.execute("ROLLBACK")
                 self._begin()
@@ -348,6 +348,15 @@ class Writer:
 
     def _empty_log(self) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def _tellable(error: Exception) -> Exception:
+    """Return an error as a future takes it, which refuses one of all."""
+    if not isinstance(error, StopIteration):
+        return error
+    told = RuntimeError("a unit of work raised StopIteration")
+    told.__cause__ = error
+    return told
 
 
 def _let_others_go_first() -> None:

@@ -102,6 +102,18 @@ async def test_waiting_writes_share_a_commit_and_a_failing_one_undoes_only_itsel
     assert db.is_healthy
 
 
+async def test_a_unit_of_work_may_fail_with_whatever_it_likes(db: SqliteDatabase) -> None:
+    """A future refuses this one, and whoever came behind it would wait for ever."""
+    gate = Gate(db)
+    await gate.entered()
+    writes = [db.write(_add(1)), db.write(lambda _: next(iter(()))), db.write(_add(2))]
+    gate.open()
+    _, waiting = await asyncio.wait(writes, timeout=10)
+    assert not waiting
+    assert [type(one.exception()) for one in writes] == [type(None), RuntimeError, type(None)]
+    assert await _numbers(db) == [1, 2]
+
+
 async def test_cancelling_the_caller_never_leaves_half_of_its_work(db: SqliteDatabase) -> None:
     started, go_on = threading.Event(), threading.Event()
 
