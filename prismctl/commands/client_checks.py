@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 def look(session: "Session", asked: Asked) -> list[Object]:
     """Return the checks of this machine, in the form of the gateway's own."""
-    checks = [*_gateway(session, asked), *_files(session)]
+    checks = [*_gateway(session, asked), *_files(session), *_way(session)]
     if asked.answer is not None:
         checks += [*_versions(session), *_clock(asked.answer, asked.at)]
         checks += _certificate(session)
@@ -103,19 +103,21 @@ def _clock(answer: "Answer", at: datetime) -> Iterator[Object]:
     yield _check("clock", told, fix, state="warning")
 
 
-def _certificate(session: "Session") -> Iterator[Object]:
+def _way(session: "Session") -> Iterator[Object]:
     parts = urlsplit(session.gateway.url)
-    if parts.scheme != "https":
-        if parts.hostname not in _LOOPBACK:
-            told = f"{session.gateway.url} is not encrypted: the admin token is sent as it is"
-            fix = "put TLS before the gateway: prismctl contexts set NAME https://…"
-            yield _check("tls", told, fix, state="warning")
-        return
-    ends = session.admin.http.certificate_end()
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        told = f"{session.gateway.url} is not encrypted: the admin token is sent as it is"
+        fix = "put TLS before the gateway, then: prismctl contexts set NAME https://HOST"
+        yield _check("tls", told, fix, state="warning")
+
+
+def _certificate(session: "Session") -> Iterator[Object]:
+    url = session.gateway.url
+    ends = session.admin.http.certificate_end() if url.startswith("https:") else None
     if ends is None:
         return
     days = (ends - clock.now()).days
-    told = f"the certificate of {parts.hostname} holds for {days} more days"
+    told = f"the certificate of {urlsplit(url).hostname} holds for {days} more days"
     if days < SOON_DAYS:
         yield _check("tls", told, "renew it where TLS ends, and load it again", state="warning")
     else:

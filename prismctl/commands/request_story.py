@@ -34,13 +34,13 @@ _RULES = {
 }
 """What refuses, by the ``param`` or else the ``code`` of the error."""
 _STAGES = {
-    "replay": "looking for the answer of its Idempotency-Key",
-    "permit": "who, from where, which model and tools, how often",
+    "replay": "its Idempotency-Key",
+    "permit": "address, model, tools, rate",
     "plan": "which providers, in which order",
     "reserve": "credits, budgets, tokens",
-    "attempt": "the provider",
-    "refused": "until it was clear that the answer is no",
-    "stream": "the words of the answer as they came",
+    "attempt": "the provider, to its first byte",
+    "refused": "up to the failure",
+    "stream": "the rest of the answer",
 }
 _ATTEMPTS = (
     Column("", "number", is_right=True),
@@ -84,7 +84,8 @@ def _say_end(call: Object, stages: dict[str, Object], prose: Prose) -> None:
         end = f"answered in {took}" + (f" for {human.dollars(cost, look)}" if cost else "")
     prose.title(f"Call {as_text(call.get('id'))}")
     shown = prose.terminal.paint_out(status(code, look), status_tone(code))
-    prose.line(shown + (f" {safe.line(error)}" if error else "") + f": {end}")
+    prose.line(shown + (f" {safe.line(error)}" if error else ""))
+    prose.say(f"{end[:1].upper()}{end[1:]}.")
     if message := as_text(stages.get("refused", {}).get("message")):
         prose.say(message)
 
@@ -179,7 +180,7 @@ def _say_way(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     prose.title("Where did it go?")
     model, targets = as_text(call.get("model")), _targets(stages) or []
     if len(targets) == 1:
-        prose.say(f"To {targets[0]}: nobody else answers {model}.")
+        prose.say(f"To {targets[0]}, the only one that answers {model}.")
     elif targets:
         prose.say(f"{model} is answered by, in this order: {', '.join(targets)}.")
     if len(attempts) > 1:

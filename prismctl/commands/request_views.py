@@ -32,9 +32,9 @@ REQUESTS = View(
     columns=(
         Column("TIME", "created_at", human.when),
         Column("STATUS", "status", status, status_tone),
-        Column("ERROR", "error_code", is_flexible=True, least=12, rank=1),
+        Column("ERROR", "error_code", is_flexible=True, least=10, rank=1),
         Column("KEY", "key_name", is_flexible=True),
-        Column("MODEL", "model", is_flexible=True, least=10),
+        Column("MODEL", "model", is_flexible=True),
         Column("PROVIDER", "provider", is_flexible=True, rank=2),
         Column("IN", "usage.input_tokens", human.number, is_right=True, rank=4),
         Column("OUT", "usage.output_tokens", human.number, is_right=True, rank=3),

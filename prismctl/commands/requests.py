@@ -179,7 +179,7 @@ def curl_request(
     else:
         session.out.value({"id": call.get("id"), "url": url + path, "body": body, "code": code})
     if not is_kept:
-        session.out.note(f"{NOT_KEPT}; its messages are a placeholder here")
+        session.out.note(f"{NOT_KEPT}\nSo the messages are a placeholder here.")
 
 
 @verb(
@@ -219,8 +219,9 @@ def replay_request(
     session = session_of(ctx)
     session.flags.timeout = session.flags.timeout or REPLAY_TIMEOUT_S
     call = find_request(session, request)
-    payer = as_text(call.get("key_id") if key is None else find_key(session, key).get("id"))
-    changes: Object = {"model": model, "provider": provider, "key": key and payer}
+    payer = {"id": call.get("key_id"), "name": call.get("key_name")}
+    payer = payer if key is None else find_key(session, key)
+    changes: Object = {"model": model, "provider": provider, "key": key and payer.get("id")}
     changes = {name: value for name, value in changes.items() if value is not None}
     changes |= {"set": what_if.settings(set_)} if set_ else {}
     _ask_to_replay(session, call, payer, changes)
@@ -232,7 +233,7 @@ def replay_request(
         raise typer.Exit(ExitCode.DIFFERENT)
 
 
-def _ask_to_replay(session: "Session", call: Object, payer: str, changes: Object) -> None:
+def _ask_to_replay(session: "Session", call: Object, payer: Object, changes: Object) -> None:
     """Say what a replay would cost whom, and ask.
 
     Raises:
@@ -240,7 +241,7 @@ def _ask_to_replay(session: "Session", call: Object, payer: str, changes: Object
     """
     body: Object = {
         "model": changes.get("model", call.get("model")),
-        "key": payer,
+        "key": payer.get("id"),
         "op": call.get("op"),
         "input_tokens": pick(call, "usage.input_tokens"),
         "stream": call.get("is_stream"),
@@ -248,16 +249,18 @@ def _ask_to_replay(session: "Session", call: Object, payer: str, changes: Object
     explanation = session.admin.explain(body)
     what_if.check_allowed(explanation)
     cost = what_if.cost_words(explanation, session.out.look)
-    name = as_text(call.get("key_name")) if payer == call.get("key_id") else ""
+    name = as_text(payer.get("name")) or as_text(payer.get("id"))
     question = (
         f"Make {as_text(call.get('id'))} again with {as_text(body['model'])}: "
-        f"key {name or payer} pays {cost}"
+        f"key {name} pays {cost}"
     )
+    if session.flags.yes:
+        session.out.note(question)
     ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
 
 
 NOT_KEPT = (
-    "what was asked and answered in this call is not kept; "
+    "what was asked and answered in this call is not kept;\n"
     "from now on it is with logging.request_logging.include_bodies: true in prism.yaml"
 )
 

@@ -14,6 +14,7 @@ from prismctl.output.human import Look
 from prismctl.output.table import Column, View
 
 if TYPE_CHECKING:
+    from prismctl.commands.prose import Prose
     from prismctl.output.render import Output
     from prismctl.session import Session
 
@@ -35,6 +36,9 @@ Tag = Annotated[
     typer.Option("--tag", help="Tagged so; repeat for several", metavar="NAME=VALUE"),
 ]
 
+MANY = 3
+"""So many rules that were left out for the same reason share a line."""
+
 EXPLANATION = View(
     columns=(
         Column("ALLOWED", "is_allowed"),
@@ -48,7 +52,7 @@ EXPLANATION = View(
     name="is_allowed",
 )
 _TARGETS = (
-    Column("", "number", is_right=True),
+    Column("", "place", is_right=True),
     Column("PROVIDER", "provider"),
     Column("MODEL", "model", is_flexible=True),
     Column("STATE", "state", human.state, human.tone),
@@ -178,29 +182,26 @@ def cost_words(explanation: Object, look: Look) -> str:
         return "nothing that is counted: it has no price"
     people = replace(look, is_people=True)
     about, most = (human.dollars(cost.get(name), people) for name in ("estimate", "at_most"))
-    return f"about {about}, at most {most}"
+    return f"about {about}, {f'at most {most}' if most else 'with no upper bound'}"
 
 
 def _tell(out: "Output", answer: Object, what: str) -> None:
     from prismctl.commands.prose import Prose
 
     prose = Prose(out)
-    state, word = ("ok", "would be answered") if answer.get("is_allowed") else ("refused", "")
-    refusal = f"{human.plain(answer.get('status'), out.look)} {as_text(answer.get('code'))}"
     prose.title(what)
-    prose.state(state, "", word or f"{refusal}: {as_text(answer.get('message'))}", width=0)
+    if answer.get("is_allowed"):
+        prose.state("ok", "", "would be let in", width=0)
+    else:
+        code = f"{human.plain(answer.get('status'), out.look)} {as_text(answer.get('code'))}"
+        prose.state("refused", "", f"with {code}", width=0)
     prose.title("Is it let in?")
-    steps = as_objects(answer.get("steps"))
-    names = [as_text(step.get("rule")).replace("_", " ") for step in steps]
-    width = max(map(len, names), default=0)
-    for name, step in zip(names, steps, strict=True):
-        prose.state(as_text(step.get("state")), name, as_text(step.get("message")), width=width)
+    _list_steps(prose, as_objects(answer.get("steps")))
     if targets := as_objects(answer.get("targets")):
         prose.title("Where does it go?")
-        rows: list[Object] = [{"number": at, **row} for at, row in enumerate(targets, 1)]
-        prose.rows(rows, _TARGETS)
-        if len(rows) > 1:
-            prose.say("To the first; to the next only if that fails.")
+        prose.rows(targets, _TARGETS)
+        for reason, names in _by_reason(targets).items():
+            prose.say(f"{', '.join(names)}: {reason}.")
     if cost := as_object(answer.get("cost")):
         prose.title("What does it cost?")
         prose.say(_bill(cost, cost_words(answer, out.look), out.look))
@@ -210,10 +211,43 @@ def _tell(out: "Output", answer: Object, what: str) -> None:
     out.write(str(prose))
 
 
+def _list_steps(prose: "Prose", steps: list[Object]) -> None:
+    """List the rules; those that were left out for the same reason in one sentence."""
+    left_out: dict[str, list[str]] = {}
+    for step in steps:
+        if step.get("state") == "skipped":
+            left_out.setdefault(as_text(step.get("message")), []).append(_rule(step))
+    alike = {message: names for message, names in left_out.items() if len(names) >= MANY}
+    shown = [step for step in steps if as_text(step.get("message")) not in alike]
+    width = max((len(_rule(step)) for step in shown), default=0)
+    for step in shown:
+        state, message = as_text(step.get("state")), as_text(step.get("message"))
+        prose.state(state, _rule(step), message, width=width)
+    for message, names in alike.items():
+        prose.state("skipped", "", f"{message}: {', '.join(names)}", width=0)
+
+
+def _by_reason(targets: list[Object]) -> dict[str, list[str]]:
+    """Return who has the same reason for its place."""
+    found: dict[str, list[str]] = {}
+    for target in targets:
+        if reason := as_text(target.get("reason")):
+            found.setdefault(reason, []).append(as_text(target.get("provider")))
+    return found
+
+
+def _rule(step: Object) -> str:
+    return as_text(step.get("rule")).replace("_", " ")
+
+
 def _bill(cost: Mapping[str, Json], words: str, look: Look) -> str:
-    asked = human.number(cost.get("input_tokens"), look)
-    most = human.number(cost.get("max_output_tokens"), look)
-    return f"{words[:1].upper()}{words[1:]}: {asked} input tokens, up to {most} of output."
+    asked, answered, most = (
+        human.number(cost.get(name), look)
+        for name in ("input_tokens", "output_tokens", "max_output_tokens")
+    )
+    output = f"{answered} of output" if answered else "some of output"
+    bound = f", up to {most}" if most else "; nothing limits the output"
+    return f"{words[:1].upper()}{words[1:]}: {asked} input tokens, {output}{bound}."
 
 
 def _lines(answer: Object, look: Look) -> str:
@@ -221,9 +255,7 @@ def _lines(answer: Object, look: Look) -> str:
     from prismctl.output.table import cells
 
     steps = [["step", *cells(row, _STEP, look)] for row in as_objects(answer.get("steps"))]
-    ways = [
-        ["target", *cells(row, _TARGETS[1:], look)] for row in as_objects(answer.get("targets"))
-    ]
+    ways = [["target", *cells(row, _TARGETS, look)] for row in as_objects(answer.get("targets"))]
     return "".join("\t".join(row) + "\n" for row in (*steps, *ways))
 
 

@@ -1,6 +1,7 @@
 """A gateway of canned answers on a real socket, for what must look the same every time."""
 
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -129,6 +130,10 @@ class StubGateway:
 
     def last(self, method: str) -> Sent:
         return next(one for one in reversed(self.sent) if one.method == method)
+
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def close(self) -> None:
         self.closing.set()

@@ -1,0 +1,94 @@
+"""Calls at the real ``prismd``: found, explained, decided beforehand, made again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.prismctl.processes import Home, up
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    person = Home(tmp_path_factory.mktemp("home"))
+    with up(person, "--no-detect"):
+        yield person
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def newest(home: Home, *filters: str) -> str:
+    found = home.run("requests", "list", *filters, "--limit", "1", "-o", "name")
+    assert found.returncode == 0, found.stderr
+    return found.stdout.strip()
+
+
+def test_what_refused_a_call_is_told_with_its_number_then_and_now(home: Home) -> None:
+    secret = home.run("keys", "create", "slow", "--rpm", "1").stdout.strip()
+    codes = [
+        home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret).returncode
+        for _ in range(2)
+    ]
+    assert codes == [0, 9]
+    request = newest(home, "--key", "slow", "--status", "4xx", "--error", "rate_limit_exceeded")
+    said = one_line(home.run("requests", "explain", request).stdout)
+    assert "✕ refused calls per minute 1 of 1 calls in the last minute" in said
+    assert "prismctl keys update slow --rpm N" in said
+    check = home.run("keys", "check", "slow", "--model", "fake/echo")
+    assert check.returncode == 9
+    assert "DECIDED BY\trequests_per_minute\n" in check.stdout
+    assert newest(home, "--key", "slow", "--status", "2xx") not in ("", request)
+
+
+def test_a_budget_that_refused_is_told_with_what_was_spent(home: Home) -> None:
+    words = ("keys", "create", "poor", "--budget", "0.001/month")
+    secret = home.run(*words).stdout.strip()
+    home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret)
+    request = newest(home, "--key", "poor", "--error", "budget_exceeded")
+    said = one_line(home.run("requests", "explain", request).stdout)
+    assert "$0.00 of $0.001 monthly are spent by key " in said
+    assert "prismctl budgets set key:" in said
+
+
+def test_a_call_that_was_answered_is_told_to_the_last_line_of_its_bill(home: Home) -> None:
+    home.run("keys", "create", "rich")
+    assert home.run("chat", "-m", "fake/lorem", "tell me").returncode == 0
+    request = newest(home, "--model", "fake/lorem", "--status", "2xx")
+    said = home.run("requests", "explain", request[:-6]).stdout
+    assert "The price is from fake." in said
+    assert "stream" in said
+    assert "Nothing: it was answered at the first try." in said
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("routes", "explain", "--model", "fake/echo"), 0),
+        (("routes", "explain", "--model", "nothing"), 4),
+        (("keys", "check", "picky", "--model", "fake/lorem"), 3),
+        (("keys", "check", "picky", "--model", "fake/echo", "--ip", "10.1.2.3"), 0),
+        (("keys", "check", "picky", "--model", "fake/echo", "--ip", "11.1.2.3"), 3),
+        (("keys", "check", "picky", "--model", "fake/echo", "--tool", "rm"), 3),
+    ],
+)
+def test_what_would_happen_is_the_exit_code(home: Home, words: tuple[str, ...], code: int) -> None:
+    if home.run("keys", "get", "picky").returncode:
+        made = home.run(
+            "keys", "create", "picky", "--models", "fake/echo", "--ip", "10.0.0.0/8",
+            "--deny-tools", "rm",
+        )  # fmt: skip
+        assert made.returncode == 0
+    result = home.run(*words)
+    assert result.returncode == code, result.stderr
+    assert result.stdout
+
+
+def test_doctor_compares_this_machine_with_the_gateway(home: Home) -> None:
+    rows = {row["id"]: row["state"] for row in home.json("doctor")["client_checks"]}
+    assert rows == {
+        "client.gateway": "ok",
+        "client.secrets": "ok",
+        "client.versions": "ok",
+        "client.clock": "ok",
+    }
