@@ -179,6 +179,7 @@ def _complete(root_command: "Command", session: Session, shell: str) -> int:
 
 def _failed(session: Session, error: PrismctlError) -> int:
     sys.stdout.flush()
+    session.flags.jq = None  # its own mistakes are said here, too
     session.out.error(error)
     return error.exit_code
 

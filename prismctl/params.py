@@ -123,6 +123,10 @@ def _global_flags(
     fields: Annotated[
         str | None, _flag("--fields", help_="Only these fields: a,b.c", metavar="LIST")
     ] = None,
+    jq: Annotated[
+        str | None,
+        _flag("--jq", help_="What this jq expression makes of the JSON", metavar="EXPR"),
+    ] = None,
     token_file: Annotated[
         str | None,
         _flag(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from prismctl.client.admin import Admin
     from prismctl.client.http import Http
     from prismctl.client.openai import OpenAI
+    from prismctl.output.query import Query
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Flags:
     url: str | None = None
     output: Format = Format.TABLE
     fields: str | None = None
+    jq: str | None = None
     token_file: str | None = None
     timeout: float | None = None
     """Seconds."""
@@ -65,7 +67,8 @@ class Session:
         has_pager = terminal.is_out_tty and terminal.is_in_tty and not is_at_once
         names = (self.flags.fields or "").split(",")
         return Output(
-            format=self.flags.output,
+            format=self._format(),
+            query=self._query,
             fields=tuple(name.strip() for name in names if name.strip()),
             terminal=terminal,
             look=Look(terminal.is_out_tty, terminal.is_unicode, clock.now()),
@@ -82,6 +85,28 @@ class Session:
         self._captured = captured
         for name in ("terminal", "out"):
             self.__dict__.pop(name, None)
+
+    @cached_property
+    def _query(self) -> "Query | None":
+        if self.flags.jq is None:
+            return None
+        from prismctl.output.query import Query
+
+        return Query(self.flags.jq)
+
+    def _format(self) -> Format:
+        """Return the format: ``--jq`` means JSON.
+
+        Raises:
+            UsageProblem: another one was asked for with it.
+        """
+        form = self.flags.output
+        if self.flags.jq is None or form in (Format.JSON, Format.JSONL):
+            return form
+        if form is not Format.TABLE:
+            msg = f"--jq is for JSON: it does not go with -o {form}"
+            raise UsageProblem(msg, hint="leave -o out, or use -o jsonl")
+        return Format.JSON
 
     @property
     def is_asking(self) -> bool:

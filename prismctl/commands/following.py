@@ -128,9 +128,8 @@ class Following:
         return self._count != self._asked.limit
 
     def _write(self, event: Object) -> None:
-        self._out.stream(
-            data.to_jsonl([data.select(event, self._out.fields) if self._out.fields else event])
-        )
+        fields = self._out.fields
+        self._out.value(data.select(event, fields) if fields else event)
 
 
 def as_event(request: Object) -> Object:

@@ -32,6 +32,12 @@ In a pipe: tab-separated with a header, times and numbers as the API writes them
   -o csv     all columns of -o wide, named as the API names the fields
   -o name    only ids (or names): for xargs
   --fields   only these fields, in this order, in every format: --fields id,usage.input_tokens
+  --jq       what a jq expression makes of the JSON, texts raw: --jq '.data[].name'
+             (needs the library jq: pip install 'jq>=1.11,<2'; beyond 2^53 numbers lose digits)
+  --watch    look again and again, -w 5s; in a terminal drawn in place, in a pipe a line of JSON
+             for each object that has changed; Ctrl-C ends it
+
+`tail` and `top` have formats of their own: lines as things happen; -o json is a line per event.
 
 Errors are lines on stderr; with -o json (or jsonl) an object {"error": {...}} on stderr.
 Control characters, escape sequences and bidirectional marks of texts from elsewhere are shown as

@@ -114,7 +114,7 @@ def _choose_form(session: "Session", given: str | None) -> None:
     if chosen not in _FORMS:
         msg = f"tail writes lines: there is no {str(chosen)!r} of them"
         raise UsageProblem(msg, hint="-o line or -o json")
-    session.flags.output = _FORMS[chosen]
+    session.flags.output = Format.JSONL if session.flags.jq else _FORMS[chosen]
     if session.flags.fields and session.flags.output is not Format.JSONL:
         raise UsageProblem("--fields goes with -o json here")
 

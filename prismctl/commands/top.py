@@ -95,3 +95,5 @@ def _check_live(session: "Session") -> None:
         what = "--fields" if form in _LIVE_FORMATS else f"-o {form}"
         msg = f"{what} goes with --once"
         raise UsageProblem(msg, hint="a refresh in a pipe is a line of JSON")
+    if form in (Format.JSON, Format.JSONL) or session.flags.jq or not session.terminal.is_out_tty:
+        session.flags.output = Format.JSONL

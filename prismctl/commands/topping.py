@@ -15,7 +15,7 @@ from prismctl.commands.price_views import NO_PRICE
 from prismctl.commands.top_board import Board, Sums
 from prismctl.errors import ApiError, Unreachable
 from prismctl.jsontext import Json, Object, as_object, as_objects
-from prismctl.output import bars, data, human, safe, table
+from prismctl.output import bars, human, safe, table
 from prismctl.output.human import Look
 from prismctl.output.redraw import Redraw
 from prismctl.output.render import Format
@@ -148,11 +148,11 @@ class Topping:
         session, report = self.session, as_object(self._last)
         session.look_again()
         out = session.out
-        if not out.is_drawn or out.format in (Format.JSON, Format.JSONL):
+        if out.format is Format.JSONL:
             if self._trouble:
                 out.note(f"{self._trouble.rstrip('.')}; trying again", "yellow")
             else:
-                out.stream(data.to_jsonl([report]))
+                out.value(report)
             return
         lines = [_summary(report, out.look)]
         if self._trouble:

@@ -53,6 +53,8 @@ class Output:
     is_quiet: bool
     pager: Callable[[str], bool] | None
     """Shows text longer than the screen; None where there is none."""
+    query: Callable[[Json], str] | None = None
+    """``--jq``: makes text of what ``-o json`` or ``-o jsonl`` would write."""
     captured: Captured | None = None
     """Takes everything in the place of stdout and stderr."""
 
@@ -109,7 +111,7 @@ class Output:
     def value(self, value: Json) -> None:
         """Write any JSON value: as a line with ``jsonl``, as YAML with ``yaml``, else indented."""
         if self.format is Format.JSONL:
-            self.write(data.to_jsonl([value]))
+            self.write(self._jsonl([value]))
         else:
             self._structured(value)
 
@@ -152,7 +154,7 @@ class Output:
 
     def error(self, problem: PrismctlError) -> None:
         """Say on stderr why the command failed: as an object with ``-o json``."""
-        if self.format in (Format.JSON, Format.JSONL):
+        if self.format in (Format.JSON, Format.JSONL) and self.query is None:
             indent = 2 if self.format is Format.JSON else None
             self.remark(safe.in_json(dumps(problem.as_object(), indent=indent)) + "\n")
             return
@@ -186,7 +188,7 @@ class Output:
 
     def _lines(self, rows: Sequence[Object], view: View) -> None:
         if self.format is Format.JSONL:
-            self.write(data.to_jsonl([self._selected(row) for row in rows]))
+            self.write(self._jsonl([self._selected(row) for row in rows]))
         elif self.format is Format.NAME:
             names = (plain(pick(row, view.name), self.look) for row in rows)
             self.write("".join(f"{safe.line(name)}\n" for name in names))
@@ -195,7 +197,13 @@ class Output:
             self.write(data.to_csv(rows, fields, self.look))
 
     def _structured(self, value: Json) -> None:
-        self.write(data.to_yaml(value) if self.format is Format.YAML else data.to_json(value))
+        if self.format is Format.YAML:
+            self.write(data.to_yaml(value))
+        else:
+            self.write(self.query(value) if self.query else data.to_json(value))
+
+    def _jsonl(self, values: Sequence[Json]) -> str:
+        return "".join(map(self.query, values)) if self.query else data.to_jsonl(values)
 
     def _selected(self, row: Object) -> Object:
         return data.select(row, self.fields) if self.fields else row
