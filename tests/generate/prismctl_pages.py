@@ -161,8 +161,12 @@ def _place(param: Parameter) -> str:
 
 
 def _topic(page: Page, name: str) -> None:
-    """Take over a help topic: paragraphs, and indented rows of a word and what it means."""
-    for part in help_topics.TOPICS[name]().strip().split("\n\n"):
+    """Take over a help topic: paragraphs, and indented rows of a word and what it means.
+
+    A line that is indented further goes on with the row above it.
+    """
+    topic = re.sub(r"\n {6,}(?=\S)", " ", help_topics.TOPICS[name]().strip())
+    for part in topic.split("\n\n"):
         for is_row, lines in groupby(part.splitlines(), lambda line: line.startswith("  ")):
             if is_row:
                 rows = (re.split(r" {2,}", line.strip(), maxsplit=1) for line in lines)
