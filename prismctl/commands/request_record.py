@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from prismctl.commands.price_views import BILL
-from prismctl.jsontext import Json, Object, as_objects
+from prismctl.jsontext import Object, as_objects
 from prismctl.output import data, human, safe
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ def parts(call: Object, out: "Output") -> str:
 
 def bodies(call: Object, out: "Output") -> str:
     """Return what was asked and answered; empty if neither is kept."""
-    asked, answered = call.get("request_body"), call.get("response_body")
-    return _body("request", asked, out) + _body("response", answered, out)
+    return _body("request", call, out) + _body("response", call, out)
 
 
 def _bill(lines: list[Object], out: "Output") -> str:
@@ -37,10 +36,12 @@ def _bill(lines: list[Object], out: "Output") -> str:
     return "".join("\t".join(map(safe.line, row)) + "\n" for row in rows)
 
 
-def _body(title: str, body: Json, out: "Output") -> str:
-    """Show a body: the text of an answer, else its JSON."""
+def _body(title: str, call: Object, out: "Output") -> str:
+    """Show a body: text as it is, else JSON."""
+    body = call.get(f"{title}_body")
     if body is None:
         return ""
+    title += ", cut: it was longer" if call.get(f"is_{title}_body_cut") else ""
     text = safe.block(body) if isinstance(body, str) else data.to_json(body)
     return f"\n{out.terminal.paint_out(title, 'dim')}\n{text.rstrip()}\n"
 
