@@ -21,26 +21,34 @@ KEPT_PER_S = 100
 MAX_VIEWERS = 64
 
 
-class _Ring:
-    """The newest events of a topic, and the number of those that are lost."""
+class _Topic:
+    """The newest events of a topic, who watches it, and the number of events that are lost."""
 
-    __slots__ = ("events", "kept", "lost", "lost_seq", "second")
+    __slots__ = ("events", "lost", "lost_seq", "of_second", "second", "viewers")
 
     def __init__(self, most: int) -> None:
         self.events: deque[Event] = deque(maxlen=most)
+        self.viewers: list[Viewer] = []
+        self.second = 0
+        self.of_second = 0
+        """How many ``publish_about`` has published in this second and were not yet counted lost."""
         self.lost = 0
         self.lost_seq = 0
-        """The newest that is lost."""
-        self.second = 0
-        self.kept = 0
-        """Of this second's events, how many ``publish_about`` has put into the ring."""
+        """The newest that is lost, or a bit above it."""
 
-    def add(self, event: Event) -> None:
+    def keep(self, event: Event) -> None:
         events = self.events
         if len(events) == events.maxlen:
             self.lost += 1
             self.lost_seq = max(self.lost_seq, events[0].seq)
         events.append(event)
+
+    def count_lost(self, seq: int) -> None:
+        """Count what was not kept of this second up to an event."""
+        if self.of_second > KEPT_PER_S:
+            self.lost += self.of_second - KEPT_PER_S
+            self.lost_seq = seq
+            self.of_second = KEPT_PER_S
 
     def lost_after(self, seq: int, others: Collection[Event]) -> int:
         """Return how many that came after an event are lost, ``others`` being kept of all topics.
@@ -65,9 +73,8 @@ class Bus:
         """
         self._clock_s = clock_s
         self.node = node
-        self._rings = {"call": _Ring(CALL_RING_EVENTS)}
+        self._topics = {"call": _Topic(CALL_RING_EVENTS)}
         self._viewers: list[Viewer] = []
-        self._by_topic: dict[str, list[Viewer]] = {}
         # Those of a process are above those of the one before: who comes back after a restart has
         # seen none of them, and misses none.
         self._first = self._seq = int(clock_s() * 1_000_000)
@@ -84,15 +91,16 @@ class Bus:
 
     def is_watched(self, topic: str) -> bool:
         """Say whether anybody watches a topic; producers may skip work that only viewers need."""
-        return bool(self._by_topic.get(topic))
+        return bool(self._topic(topic).viewers)
 
     def publish(self, topic: str, body: dict[str, object], *, is_kept: bool = True) -> None:
         """Offer an event to the viewers; keep it for those who come back, unless it is soon old."""
         self._seq += 1
         event = Event(self._seq, topic, self._clock_s(), self.node, body, _itself)
+        about = self._topic(topic)
         if is_kept:
-            self._ring(topic).add(event)
-        for viewer in self._by_topic.get(topic, ()):
+            about.keep(event)
+        for viewer in about.viewers:
             viewer.offer(event)
 
     def publish_about(
@@ -107,22 +115,20 @@ class Bus:
             tell: Makes the body of ``about`` for those who look at it.
         """
         self._seq += 1
-        ring = self._rings.get(topic) or self._ring(topic)
+        of = self._topics.get(topic) or self._topic(topic)
         second = int(at_s)
-        if second != ring.second:
-            ring.second, ring.kept = second, 0
-        ring.kept += 1
-        viewers = self._by_topic.get(topic)
-        if ring.kept > KEPT_PER_S:
-            ring.lost += 1
-            ring.lost_seq = self._seq
-            if not viewers:
-                return
+        if second != of.second:
+            of.count_lost(self._seq - 1)
+            of.second, of.of_second = second, 0
+        of.of_second += 1
+        is_kept = of.of_second <= KEPT_PER_S
+        if not (is_kept or of.viewers):
+            return
         # It is given what it wants; a cast costs as much as the event.
         event = Event(self._seq, topic, at_s, self.node, about, tell)  # type: ignore[arg-type]
-        if ring.kept <= KEPT_PER_S:
-            ring.add(event)
-        for viewer in viewers or ():
+        if is_kept:
+            of.keep(event)
+        for viewer in of.viewers:
             viewer.offer(event)
 
     def watch(
@@ -148,7 +154,7 @@ class Bus:
             self._replay(viewer, topics, after_seq if after_seq <= self._seq else 0)
         self._viewers.append(viewer)
         for topic in topics:
-            self._by_topic.setdefault(topic, []).append(viewer)
+            self._topic(topic).viewers.append(viewer)
         return viewer
 
     def close(self) -> None:
@@ -159,22 +165,30 @@ class Bus:
     def unwatch(self, viewer: Viewer) -> None:
         """Forget a viewer."""
         self._viewers.remove(viewer)
-        for watching in self._by_topic.values():
-            if viewer in watching:
-                watching.remove(viewer)
+        for topic in self._topics.values():
+            if viewer in topic.viewers:
+                topic.viewers.remove(viewer)
 
-    def _ring(self, topic: str) -> _Ring:
-        return self._rings.setdefault(topic, _Ring(RING_EVENTS))
+    def _topic(self, name: str) -> _Topic:
+        found = self._topics.get(name)
+        if found is None:
+            found = self._topics[name] = _Topic(RING_EVENTS)
+        return found
 
     def _replay(self, viewer: Viewer, topics: Collection[str], after_seq: int) -> None:
         after_seq = max(after_seq, self._first)
+        for topic in self._topics.values():
+            topic.count_lost(self._seq)
         kept = [
-            event for ring in self._rings.values() for event in ring.events if event.seq > after_seq
+            event
+            for topic in self._topics.values()
+            for event in topic.events
+            if event.seq > after_seq
         ]
-        rings = [ring for topic, ring in self._rings.items() if topic in topics]
+        wanted = [topic for name, topic in self._topics.items() if name in topics]
         viewer.replay(
             sorted((event for event in kept if event.topic in topics), key=_seq),
-            missed=sum(ring.lost_after(after_seq, kept) for ring in rings),
+            missed=sum(topic.lost_after(after_seq, kept) for topic in wanted),
         )
 
 

@@ -11,6 +11,7 @@ from prismd.wire.usage import CallRecord
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the histograms, seconds."""
+BUCKETS_MS = tuple(bound_s * 1000 for bound_s in BUCKETS_S)
 
 
 @dataclass(slots=True)
@@ -24,9 +25,19 @@ class Series:
     cost_nano_usd: int = 0
     unpriced: int = 0
     latency_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
-    latency_sum_s: float = 0.0
+    latency_sum_ms: float = 0.0
     first_byte_buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_S) + 1))
-    first_byte_sum_s: float = 0.0
+    first_byte_sum_ms: float = 0.0
+
+    @property
+    def latency_sum_s(self) -> float:
+        """Sum of all latencies."""
+        return self.latency_sum_ms / 1000
+
+    @property
+    def first_byte_sum_s(self) -> float:
+        """Sum of the times to the first byte from the provider, of the calls that had one."""
+        return self.first_byte_sum_ms / 1000
 
     @property
     def calls(self) -> int:
@@ -67,10 +78,9 @@ class Recorder:
             series.cost_nano_usd += cost
         elif usage.output_tokens:
             series.unpriced += 1
-        seconds = record.latency_ms / 1000
-        series.latency_sum_s += seconds
-        series.latency_buckets[bisect_left(BUCKETS_S, seconds)] += 1
-        if record.first_byte_ms is not None:
-            seconds = record.first_byte_ms / 1000
-            series.first_byte_sum_s += seconds
-            series.first_byte_buckets[bisect_left(BUCKETS_S, seconds)] += 1
+        ms = record.latency_ms
+        series.latency_sum_ms += ms
+        series.latency_buckets[bisect_left(BUCKETS_MS, ms)] += 1
+        if (first_ms := record.first_byte_ms) is not None:
+            series.first_byte_sum_ms += first_ms
+            series.first_byte_buckets[bisect_left(BUCKETS_MS, first_ms)] += 1
