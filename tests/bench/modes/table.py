@@ -6,11 +6,12 @@ from tests.bench.modes import (
     slow_readers,
     slowloris,
     soak,
+    tail,
     upload,
 )
 from tests.bench.modes.mode import Mode
 
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
-    for module in (slowloris, slow_readers, upload, idle_streams, soak, fd_exhaustion)
+    for module in (slowloris, slow_readers, upload, idle_streams, tail, soak, fd_exhaustion)
 }
