@@ -77,7 +77,7 @@ def _config(event: Object, look: Look) -> tuple[str, str]:
 def _job(event: Object, look: Look) -> tuple[str, str]:
     action = as_text(event.get("action"))
     tone = "red" if action == "failed" else ""
-    name = human.plain(event.get("id"), look)
+    name = human.plain(event.get("job_id"), look)
     return tone, f"{as_text(event.get('kind'))} {action} {name}".rstrip() + _because(event)
 
 

@@ -252,9 +252,8 @@ def _tell(walk: Walk, record: CallRecord) -> None:
 
 
 def _tell_refused(walk: Walk, record: CallRecord, param: str | None) -> None:
-    if record.error_code is not None:  # an answer that was kept is given again, and decides nothing
-        about = (record, walk.call.caller.key.name, param)
-        walk.gateway.bus.publish_about("guard", record.ts_s, about, guard_event)
+    about = (record, walk.call.caller.key.name, param)
+    walk.gateway.bus.publish_about("guard", record.ts_s, about, guard_event)
 
 
 def _settled(record: CallRecord) -> dict[str, object]:

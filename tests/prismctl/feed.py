@@ -82,7 +82,7 @@ OTHERS = [
           key_id="key_0001", key_name="ci", model="gpt-5", status=403, request_id="req_0009"),
     other("config", 11, action="reloaded", hash="e9e39036f05994e6", changes=["server.port", "a"]),
     other("config", 12, action="refused", problems=["prism.yaml:3:1 no such field", "x"]),
-    other("job", 13, kind="backup", action="failed", id="bak_0001", error="disk full"),
+    other("job", 13, kind="backup", action="failed", job_id="bak_0001", error="disk full"),
     other("log", 14, level="WARNING", logger="prismd.flow", message="slow \x1b]0;x\x07disk"),
     other("node", 15, action="started", version="0.1.0"),
     other("tick", 16, running=3, loop_lag_ms=0.4, series=[{"calls": 1200, "errors": 3}]),

@@ -1,4 +1,7 @@
-"""``job`` events: work that an operator has asked for and that takes its time."""
+"""``job`` events: work that an operator has asked for and that takes its time.
+
+What is worked on is their ``job_id``: ``id`` is the event's own.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +24,7 @@ def job(bus: Bus, kind: str, job_id: str | None = None) -> Iterator[Job]:
     running = Job(job_id)
 
     def tell(action: str, **more: object) -> None:
-        bus.publish("job", {"kind": kind, "action": action, "id": running.id, **more})
+        bus.publish("job", {"kind": kind, "action": action, "job_id": running.id, **more})
 
     tell("started")
     try:
