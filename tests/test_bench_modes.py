@@ -96,6 +96,14 @@ def test_streams_without_a_reader_are_cut_and_billed(rig: Rig) -> None:
     assert row["usd held"] == 0
 
 
+def test_one_viewer_is_given_some_calls_and_what_it_costs_is_measured(rig: Rig) -> None:
+    tables = measured(rig, "tail", 2, 1.0)
+    for pair in tables["CPU per call, alone and with a viewer"]:
+        assert 50 <= int(pair["lines"]) <= 500
+        assert float(pair["alone µs"]) > 0
+    assert only(tables, "median")["ratio"] > 0
+
+
 def test_slow_heads_and_bodies_do_not_stop_good_calls(rig: Rig) -> None:
     tables = measured(rig, "slowloris", 10)
     assert [row["opened"] for row in tables["slow connections"]] == [5, 5]
