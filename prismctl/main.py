@@ -37,6 +37,7 @@ COMMANDS = {
     "top": Entry("prismctl.commands.top:app", "Who is busy now, and what it costs", LOOK),
     "tail": Entry("prismctl.commands.tail:app", "Calls as they end, a line each", LOOK),
     "doctor": Entry("prismctl.commands.doctor:app", "What should be looked after", LOOK),
+    "dashboard": Entry("prismctl.commands.dashboard:app", "All of it on one screen", LOOK),
     "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),
     "providers": Entry("prismctl.commands.providers:app", "Providers and their health", LOOK),
     "routes": Entry("prismctl.commands.routes:app", "Where a call would go", LOOK),

@@ -151,7 +151,7 @@ class Session:
         """The admin API, with the admin token."""
         from prismctl.client.admin import Admin
 
-        return Admin(self.open(self.gateway.url, self._token()))
+        return Admin(self.open(self.gateway.url, self.token))
 
     @cached_property
     def openai(self) -> "OpenAI":
@@ -184,7 +184,13 @@ class Session:
         given = os.environ.get("PRISMCTL_TOKEN", "").strip()
         return "PRISMCTL_TOKEN" if given else self.gateway.token or ""
 
-    def _token(self) -> str:
+    @cached_property
+    def token(self) -> str:
+        """The admin token.
+
+        Raises:
+            NotSignedIn: there is none.
+        """
         source = self.token_source
         if self.flags.token_file:
             return self._said(source, credentials.read_secret(self.flags.token_file))

@@ -52,10 +52,11 @@ class View:
 
 def cells(row: Object, columns: Sequence[Column], look: Look) -> list[str]:
     """Return one row as harmless one-line texts."""
-    return [safe.line(column.show(_value(row, column), look)) for column in columns]
+    return [safe.line(column.show(value_of(row, column), look)) for column in columns]
 
 
-def _value(row: Object, column: Column) -> Json:
+def value_of(row: Object, column: Column) -> Json:
+    """Return what a column shows of an object."""
     return pick(row, column.field) if column.field else row
 
 
@@ -82,18 +83,10 @@ def aligned(
         terminal: Width and colour.
         may_leave_out: Whether columns of a rank are left out where there is no room for them.
     """
-    from rich.cells import cell_len
-
     texts = [cells(row, columns, look) for row in rows]
-    widths = [
-        max(cell_len(column.title), *(cell_len(line[index]) for line in texts))
-        for index, column in enumerate(columns)
-    ]
-    shown = list(range(len(columns)))
-    if may_leave_out:
-        shown = _shown(widths, columns, terminal.width)
-        columns, widths = [columns[at] for at in shown], [widths[at] for at in shown]
-    _shrink(widths, columns, terminal.width)
+    wanted = natural_widths(texts, columns)
+    shown, widths = layout(wanted, columns, terminal.width, may_leave_out=may_leave_out)
+    columns = [columns[at] for at in shown]
     head = [
         terminal.paint_out(fit(column.title, width, column, terminal), "bold")
         for column, width in zip(columns, widths, strict=True)
@@ -106,6 +99,28 @@ def aligned(
         for row, line in zip(rows, texts, strict=True)
     ]
     return "".join("  ".join(line).rstrip() + "\n" for line in [head, *body])
+
+
+def natural_widths(texts: Sequence[Sequence[str]], columns: Sequence[Column]) -> list[int]:
+    """Return how wide each column would be if there were room for all."""
+    from rich.cells import cell_len
+
+    return [
+        max((cell_len(column.title), *(cell_len(line[index]) for line in texts)))
+        for index, column in enumerate(columns)
+    ]
+
+
+def layout(
+    widths: Sequence[int], columns: Sequence[Column], room: int, *, may_leave_out: bool
+) -> tuple[list[int], list[int]]:
+    """Return which columns are shown, by their places, and how wide each of them is."""
+    shown = list(range(len(columns)))
+    if may_leave_out:
+        shown = _shown(widths, columns, room)
+    left = [widths[at] for at in shown]
+    _shrink(left, [columns[at] for at in shown], room)
+    return shown, left
 
 
 def described(row: Object, columns: Sequence[Column], look: Look, terminal: "Terminal") -> str:
@@ -160,17 +175,22 @@ def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
         excess -= 1
 
 
-def fit(text: str, width: int, column: Column, terminal: "Terminal") -> str:
+def fit(text: str, width: int, column: Column, shown_on: "Terminal | Look") -> str:
     """Return a cell as wide as its column: padded, or cut."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) > width:
-        return set_cell_size(text, width - 1) + ("…" if terminal.is_unicode else "~")
+        return set_cell_size(text, width - 1) + ("…" if shown_on.is_unicode else "~")
     padding = " " * (width - cell_len(text))
     return padding + text if column.is_right else text + padding
 
 
+def tone_of(row: Object, column: Column) -> str:
+    """Return the colour of a cell; empty for none."""
+    return column.tone(value_of(row, column)) if column.tone else ""
+
+
 def toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
     """Return a cell in the colour of its value."""
-    tone = column.tone(_value(row, column)) if column.tone else ""
+    tone = tone_of(row, column)
     return terminal.paint_out(text, tone) if tone else text

@@ -45,7 +45,9 @@ def test_version_needs_nothing(tmp_path: Path) -> None:
     assert out == f"prismctl {prismctl.__version__}\n"
 
 
-@pytest.mark.parametrize("words", [(), ("contexts", "list"), ("keys", "create", "--help")])
+@pytest.mark.parametrize(
+    "words", [(), ("contexts", "list"), ("keys", "create", "--help"), ("dashboard", "--help")]
+)
 def test_what_needs_no_network_needs_only_typer(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert loaded(tmp_path, *words)[0] == {"typer"}
 
@@ -64,3 +66,8 @@ def test_completion_needs_only_typer(tmp_path: Path, shell: str) -> None:
 def test_a_request_needs_only_the_client_besides(tmp_path: Path) -> None:
     modules, _ = loaded(tmp_path, "keys", "list", "--url", "http://127.0.0.1:1")
     assert modules - {"asyncio"} == {"typer", "httpx2"}
+
+
+def test_only_a_dashboard_on_a_terminal_needs_its_toolkit(tmp_path: Path) -> None:
+    modules, _ = loaded(tmp_path, "dashboard", "--url", "http://127.0.0.1:1")
+    assert modules == {"typer"}

@@ -1,0 +1,67 @@
+"""``prismctl dashboard``: the gateway on one screen. Textual is imported when it is started."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prismctl.errors import UsageProblem
+from prismctl.grammar import session_of, top_verb, verb
+
+app = top_verb()
+
+THEMES = ("dark", "light", "ansi")
+
+
+@verb(
+    app,
+    "dashboard",
+    "prismctl dashboard",
+    "prismctl dashboard --write --screen keys",
+)
+def dashboard(
+    ctx: typer.Context,
+    *,
+    write: Annotated[
+        bool, typer.Option("--write", help="Allow changes; without it nothing can be changed")
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(help="Play a recorded feed: prismctl tail -o json > FILE", metavar="FILE"),
+    ] = None,
+    screen: Annotated[str, typer.Option(help="The first screen", metavar="NAME")] = "overview",
+    theme: Annotated[
+        str | None, typer.Option(help=f"Colours: {', '.join(THEMES)}", metavar="NAME")
+    ] = None,
+) -> None:
+    """Watch the gateway on one screen: traffic, providers, keys, money.
+
+    It follows the event feed, and reads counters where there is none. In it, ? shows the keys, and
+    y copies the command that shows the same. --theme ansi takes the terminal's own colours.
+    """
+    session = session_of(ctx)
+    terminal = session.terminal
+    # Textual draws on stderr.
+    if not (terminal.is_in_tty and terminal.is_out_tty and terminal.is_err_tty):
+        raise UsageProblem(
+            "the dashboard needs a terminal",
+            hint="line by line instead: prismctl tail, prismctl status --watch",
+        )
+    if theme is not None and theme not in THEMES:
+        msg = f"there is no theme {theme!r}"
+        raise UsageProblem(msg, hint=f"there are: {', '.join(THEMES)}")
+    _prepare(is_colored=terminal.is_out_colored)
+    from prismctl.tui import door
+
+    door.dashboard(
+        session, is_writing=write, recording=replay, screen=screen, theme=theme or "dark"
+    ).run()
+
+
+def _prepare(*, is_colored: bool) -> None:
+    """Say to Textual, which reads the environment when it is imported, what it should do."""
+    if not is_colored:
+        os.environ["NO_COLOR"] = "1"
+    if "SSH_CONNECTION" in os.environ or "SSH_TTY" in os.environ:
+        os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")

@@ -1,0 +1,1 @@
+"""The dashboard. The only package that knows Textual; line-based commands never reach it."""

@@ -1,0 +1,257 @@
+"""Every key of the dashboard, once: bindings, footer, help, README and remapping are made of it.
+
+A row binds keys to an action of a context. ``everywhere`` is bound by the app, ``rows`` by every
+table; the others are contexts of single screens. Dangerous rows are only there with ``--write``.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from textual.binding import Binding, BindingType
+
+from prismctl.errors import ConfigProblem
+from prismctl.tui.registry import SCREENS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One action and what is pressed for it."""
+
+    action: str
+    """Of the widget that binds the context; its name in the configuration file, too."""
+    keys: str
+    """As Textual names them, several with commas."""
+    context: str
+    label: str
+    """In the footer: a word. Empty: not there."""
+    help: str
+    is_dangerous: bool = False
+    is_first: bool = False
+    """Whether it wins over a widget that has the focus."""
+
+
+_ROWS = (
+    Key(
+        action="open_row",
+        keys="enter",
+        context="rows",
+        label="open",
+        help="Open the row under the cursor",
+    ),
+    Key(action="mark", keys="space", context="rows", label="", help="Mark the row, or unmark it"),
+    Key(
+        action="sort",
+        keys="s",
+        context="rows",
+        label="sort",
+        help="Sort by the next column",
+    ),
+    Key(
+        action="reverse",
+        keys="S",
+        context="rows",
+        label="",
+        help="Turn the order around",
+    ),
+    Key(
+        action="follow",
+        keys="f",
+        context="rows",
+        label="follow",
+        help="Stay on the newest row, or stop",
+    ),
+    Key(action="up", keys="up,k", context="rows", label="", help="One row up"),
+    Key(action="down", keys="down,j", context="rows", label="", help="One row down"),
+    Key(action="page_up", keys="pageup", context="rows", label="", help="One page up"),
+    Key(action="page_down", keys="pagedown", context="rows", label="", help="One page down"),
+    Key(action="top", keys="home,g", context="rows", label="", help="To the first row"),
+    Key(action="bottom", keys="end,G", context="rows", label="", help="To the last row"),
+)
+_SUBJECT = (
+    Key(
+        action="describe",
+        keys="d",
+        context="subject",
+        label="describe",
+        help="Describe the object: all its fields",
+    ),
+    Key(action="raw", keys="v", context="subject", label="raw", help="Show its JSON"),
+    Key(action="copy_id", keys="c", context="subject", label="copy id", help="Copy its id"),
+)
+_EVERYWHERE = (
+    Key(
+        action="copy_command",
+        keys="y",
+        context="everywhere",
+        label="copy command",
+        help="Copy the equal prismctl command",
+    ),
+    Key(
+        action="filter",
+        keys="slash",
+        context="everywhere",
+        label="filter",
+        help="Filter rows: words, key=ID status=5xx; /! turns it around",
+    ),
+    Key(
+        action="command",
+        keys="colon",
+        context="everywhere",
+        label="command",
+        help="Go to a screen by its name, or run a command",
+    ),
+    Key(
+        action="pause",
+        keys="p",
+        context="everywhere",
+        label="pause",
+        help="Freeze what is shown, or go on",
+    ),
+    Key(
+        action="refresh_now",
+        keys="r",
+        context="everywhere",
+        label="",
+        help="Ask the gateway again now",
+    ),
+    Key(
+        action="leave",
+        keys="escape",
+        context="everywhere",
+        label="",
+        help="Clear the filter, or go back",
+    ),
+    Key(
+        action="previous",
+        keys="left_square_bracket",
+        context="everywhere",
+        label="",
+        help="Back in the history of screens",
+    ),
+    Key(
+        action="next",
+        keys="right_square_bracket",
+        context="everywhere",
+        label="",
+        help="Forward in the history of screens",
+    ),
+    Key(
+        action="last",
+        keys="minus",
+        context="everywhere",
+        label="",
+        help="To the screen before, and back again",
+    ),
+    Key(
+        action="app.focus_next",
+        keys="tab",
+        context="everywhere",
+        label="",
+        help="To the next pane",
+    ),
+    Key(
+        action="palette",
+        keys="ctrl+p",
+        context="everywhere",
+        label="",
+        help="All commands, by name",
+    ),
+    Key(
+        action="help",
+        keys="question_mark,f1",
+        context="everywhere",
+        label="help",
+        help="Keys of this screen",
+    ),
+    Key(action="quit", keys="q,ctrl+c", context="everywhere", label="quit", help="Quit"),
+)
+_GO = tuple(
+    Key(
+        action=f"go('{entry.name}')",
+        keys=entry.key,
+        context="everywhere",
+        label="",
+        help=f"{entry.title}: {entry.help}",
+    )
+    for entry in SCREENS
+    if entry.key
+)
+TABLE = (*_ROWS, *_SUBJECT, *_EVERYWHERE, *_GO)
+"""Screens that have actions of their own add a context here."""
+
+_SHOWN = {
+    "slash": "/",
+    "colon": ":",
+    "escape": "esc",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "question_mark": "?",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+}
+
+
+def bindings(context: str) -> list[BindingType]:
+    """Return what binds the keys of a context."""
+    return [
+        Binding(key.keys, key.action, key.label or key.help, id=name_of(key), priority=key.is_first)
+        for key in TABLE
+        if key.context == context
+    ]
+
+
+def name_of(key: Key) -> str:
+    """Return how the configuration file names the key's action."""
+    return key.action.removeprefix("app.").replace("('", ".").replace("')", "")
+
+
+def of(contexts: Iterable[str], *, is_writing: bool) -> list[Key]:
+    """Return the keys of contexts, in the order of the contexts."""
+    return [
+        key
+        for context in contexts
+        for key in TABLE
+        if key.context == context and (is_writing or not key.is_dangerous)
+    ]
+
+
+def is_dangerous(action: str) -> bool:
+    """Say whether an action may only be there with ``--write``."""
+    return any(key.is_dangerous for key in TABLE if key.action == action)
+
+
+def shown(key: Key, keymap: Mapping[str, str], *, is_whole: bool = False) -> str:
+    """Return what is pressed, as a person reads it: the first key, or all of them."""
+    names = keymap.get(name_of(key), key.keys).split(",")
+    texts = [_SHOWN.get(name, name.replace("ctrl+", "^")) for name in names]
+    return " ".join(texts) if is_whole else texts[0]
+
+
+def load(path: Path) -> dict[str, str]:
+    """Read other keys from ``[keys]`` of a TOML file: action name to keys; none if there is none.
+
+    Raises:
+        ConfigProblem: the file cannot be understood, or names what is not there.
+    """
+    try:
+        content: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path}: {error}"
+        raise ConfigProblem(msg) from None
+    table = content.get("keys", {})
+    known = [name_of(key) for key in TABLE]
+    found: dict[str, str] = {}
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if name not in known or not isinstance(value, str):
+            near = get_close_matches(name, known, n=1)
+            msg = f"{path}: [keys] has no action {name!r}, or its keys are no text"
+            hint = f"did you mean {near[0]}?" if near else "the dashboard's ? lists them"
+            raise ConfigProblem(msg, hint=hint)
+        found[name] = value
+    return found

@@ -1,0 +1,82 @@
+"""The screens: one row each. A screen is imported when it is first opened.
+
+To add one: a module with a ``Pane`` in ``screens/``, and a row here. Its keys are rows in ``keys``.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prismctl.tui.pane import Pane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One screen."""
+
+    name: str
+    """What is typed after ``:``."""
+    title: str
+    help: str
+    target: str
+    """``module:class``."""
+    key: str = ""
+    """Its number; empty where it is opened from another screen only."""
+    aliases: tuple[str, ...] = ()
+    paths: Mapping[str, float] = field(default_factory=dict)
+    """Admin paths that are asked while it is shown, each every so many seconds."""
+
+
+SCREENS = (
+    Entry(
+        name="overview",
+        title="Overview",
+        help="is all well, at a glance",
+        target="prismctl.tui.screens.overview:Overview",
+        key="1",
+        aliases=("pulse", "home"),
+    ),
+    Entry(
+        name="traffic",
+        title="Traffic",
+        help="calls as they happen",
+        target="prismctl.tui.screens.traffic:Traffic",
+        key="2",
+        aliases=("calls", "requests", "tail"),
+    ),
+    Entry(
+        name="trace",
+        title="Trace",
+        help="how one call was decided; :trace ID",
+        target="prismctl.tui.screens.trace:Trace",
+        aliases=("request", "call"),
+    ),
+    Entry(
+        name="help",
+        title="Help",
+        help="all keys",
+        target="prismctl.tui.screens.help:Help",
+        aliases=("keys?", "h"),
+    ),
+)
+
+NAMES = tuple(entry.name for entry in SCREENS)
+
+
+def find(word: str) -> Entry | None:
+    """Return the screen of this name, alias or number; of a beginning, if only one begins so."""
+    word = word.lower()
+    for entry in SCREENS:
+        if word in (entry.name, entry.key, *entry.aliases) and word:
+            return entry
+    near = [entry for entry in SCREENS if word and entry.name.startswith(word)]
+    return near[0] if len(near) == 1 else None
+
+
+def load(entry: Entry) -> "type[Pane]":
+    """Import a screen."""
+    module, _, name = entry.target.partition(":")
+    pane: type[Pane] = getattr(importlib.import_module(module), name)
+    return pane

@@ -1,0 +1,130 @@
+"""The strips above and below a screen: where one is, how the line is, which keys there are."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from textual.content import Content
+from textual.widgets import Static
+
+from prismctl.output.human import Look
+from prismctl.tui import keys
+from prismctl.tui import look as looks
+from prismctl.tui.board import Board
+from prismctl.tui.keys import Key
+from prismctl.tui.registry import Entry
+
+_LINKS = {
+    # state: (glyph, ASCII fall-back, tone)
+    "live": ("●", "*", "good"),
+    "polling": ("◐", "%", "warn"),
+    "replay": ("▶", ">", "accent"),
+    "ended": ("■", "#", "accent"),
+    "connecting": ("○", "o", "dim"),
+    "lost": ("✕", "x", "bad"),
+    "denied": ("✕", "x", "bad"),
+    "stale": ("▲", "!", "warn"),
+}
+
+
+def link(board: Board, look: Look) -> Content:
+    """Return how the line to the gateway is: glyph, word and colour."""
+    state = board.link.state
+    if state in ("live", "polling") and board.is_stale:
+        state = "stale"
+    glyph, fallback, tone = _LINKS.get(state, _LINKS["connecting"])
+    words = f"{glyph if look.is_unicode else fallback} {state}"
+    if state in ("stale", "lost") and board.silence_s >= 1:
+        words += f" {board.silence_s:.0f} s"
+    return looks.text(words, tone)
+
+
+class Header(Static):
+    """One line: program, gateway, line, mode, version, time."""
+
+    def __init__(self, name: str, url: str, *, is_writing: bool) -> None:
+        super().__init__(markup=False)
+        self._gateway, self._url, self._is_writing = name, url, is_writing
+
+    def show(self, board: Board, look: Look, *, is_paused: bool) -> None:
+        """Draw it."""
+        now = datetime.fromtimestamp(board.now_s, UTC)
+        right: list[Content] = []
+        if is_paused:
+            right.append(Content.styled(" PAUSED ", "bold $chip-text on $tone-warn"))
+        right.append(link(board, look))
+        if self._is_writing:
+            right.append(Content.styled(" WRITE ", "bold $chip-text on $tone-bad"))
+        else:
+            right.append(looks.text("read-only", "dim"))
+        if board.version and self.size.width >= 100:  # noqa: PLR2004 - characters
+            right.append(looks.text(f"v{board.version}", "dim"))
+        right.append(looks.text(f"{now:%H:%M:%S}" if board.now_s else "--:--:--"))
+        end = Content("  ").join(right)
+        brand = Content.styled(" PRISM ", "bold $chip-text on $chip")
+        where = looks.line(" ", (self._gateway, "bold"), "  ", (self._url, "dim"))
+        room = max(0, self.size.width - brand.cell_length - end.cell_length - 3)
+        self.update(brand + looks.fitted(where, room, look) + "  " + end)
+
+
+class Tabs(Static):
+    """One line: the screens by number, the one that is shown lit."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__(markup=False)
+        self._entries = [entry for entry in entries if entry.key]
+
+    def show(self, current: Entry) -> None:
+        """Draw it; names are cut where there is no room for all."""
+        room = self.size.width - 1
+        longest = max((len(entry.title) for entry in self._entries), default=0)
+        while longest > 1 and self._width(longest, current) > room:
+            longest -= 1
+        parts: list[Content] = []
+        for entry in self._entries:
+            if entry is current:
+                parts.append(
+                    Content.styled(f" {entry.key} {entry.title} ", "bold $chip-text on $chip")
+                )
+            else:
+                title = entry.title[:longest]
+                parts.append(looks.line(" ", (entry.key, "accent"), " ", (title, "dim"), " "))
+        if not current.key:
+            parts.append(Content.styled(f" {current.title} ", "bold $chip-text on $chip"))
+        self.update(Content("").join(parts))
+
+    def _width(self, longest: int, current: Entry) -> int:
+        names = [
+            entry.title if entry is current else entry.title[:longest] for entry in self._entries
+        ]
+        extra = 0 if current.key else len(current.title) + 2
+        return sum(len(name) + 4 for name in names) + extra
+
+
+class Footer(Static):
+    """One line: the keys of this screen, or what completes a command."""
+
+    def __init__(self) -> None:
+        super().__init__(markup=False)
+
+    def show(self, rows: Sequence[Key], keymap: Mapping[str, str], look: Look) -> None:
+        """Draw as many keys as there is room for; ``?`` is always among them."""
+        named = [row for row in rows if row.label]
+        last = [row for row in named if row.action in ("help", "quit")]
+        parts: list[Content] = []
+        tail = [self._hint(row, keymap) for row in last]
+        room = self.size.width - sum(part.cell_length for part in tail)
+        for row in named:
+            part = self._hint(row, keymap)
+            if row not in last and part.cell_length <= room:
+                room -= part.cell_length
+                parts.append(part)
+        self.update(looks.fitted(Content("").join([*parts, *tail]), self.size.width, look))
+
+    def say(self, words: Content, look: Look) -> None:
+        """Draw something else instead."""
+        self.update(looks.fitted(words, self.size.width, look))
+
+    @staticmethod
+    def _hint(row: Key, keymap: Mapping[str, str]) -> Content:
+        tone = "bad" if row.is_dangerous else "accent"
+        return looks.line(" ", (keys.shown(row, keymap), tone), " ", (row.label, "dim"), " ")

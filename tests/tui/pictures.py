@@ -1,0 +1,94 @@
+"""The dashboard as a picture: started on the recorded feed, at a fixed size and time.
+
+``python -m tests.tui.pictures`` writes those of the README.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from prismctl.tui.app import Dashboard, Settings
+from prismctl.tui.replay import Replay, load
+from tests.tui.recording import FILE
+
+ROOT = Path(__file__).parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden" / "tui"
+NARROW, WIDE = (80, 24), (120, 40)
+README = {
+    "overview": (),
+    "traffic": ("2",),
+    "trace": ("2", "enter"),
+}
+"""Names of pictures and the keys that lead there."""
+
+
+@asynccontextmanager
+async def started(
+    size: tuple[int, int] = WIDE, events: Sequence[dict[str, Any]] | None = None, **settings: Any
+) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
+    """Run the dashboard on a recording that is played at once; nothing moves by itself."""
+    feed = Replay(load(FILE) if events is None else events, None)
+    shown: dict[str, Any] = {"name": "prod", "url": "https://prism.example.com", **settings}
+    app = Dashboard(feed, Settings(**shown))
+    app.animation_level = "none"
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settled(pilot)
+        yield app, pilot
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Wait until all that was asked for is drawn."""
+    for _ in range(3):
+        await pilot.pause()
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await settled(pilot)
+
+
+def picture(app: Dashboard) -> str:
+    """Return the screen as SVG, the same for the same screen."""
+    svg = app.export_screenshot(title="prismctl dashboard")
+    # Rich names classes after a hash of what it draws, which changes with any letter.
+    return re.sub(r"terminal-\d+", "terminal", svg)
+
+
+def text(app: Dashboard) -> str:
+    """Return the screen as lines of text."""
+    lines = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in lines)
+
+
+def check(name: str, app: Dashboard) -> None:
+    """Compare the screen with its picture; ``PRISM_GOLDEN=write`` writes it instead."""
+    path, now = GOLDEN / f"{name}.svg", picture(app)
+    if os.environ.get("PRISM_GOLDEN") == "write":
+        path.write_text(now)
+    assert path.exists(), f"no picture {path.name} yet: PRISM_GOLDEN=write makes it"
+    if path.read_text() != now:
+        (seen := path.with_suffix(".seen.svg")).write_text(now)
+        msg = f"{path.name} looks different, see {seen}; now it reads\n{text(app)}"
+        raise AssertionError(msg)
+    path.with_suffix(".seen.svg").unlink(missing_ok=True)
+
+
+async def write_readme() -> None:
+    """Write the README's pictures."""
+    for name, keys in README.items():
+        async with started() as (app, pilot):
+            await press(pilot, *keys)
+            path = ROOT / ".readme" / f"{name}.svg"
+            path.write_text(picture(app))
+            print(path)
+
+
+if __name__ == "__main__":
+    asyncio.run(write_readme())
