@@ -75,6 +75,8 @@ class Dashboard(App[None]):
         self._panes: dict[str, Pane] = {}
         self._routes = Routes(settings.screen)
         self._is_paused = False
+        self.is_settled = False
+        """Whether the screen that was asked for has come, and has the keyboard."""
         self._drawn_s = -1.0
         for theme in themes.THEMES.values():
             self.register_theme(theme)
@@ -229,6 +231,7 @@ class Dashboard(App[None]):
         if pane is None:
             pane = self._panes[entry.name] = registry.load(entry)(self)
             place.mount(pane)
+        self.is_settled = False
         for other in self._panes.values():
             other.display = other is pane
         self.feed.want(entry.paths)
@@ -245,6 +248,7 @@ class Dashboard(App[None]):
             self.set_focus(None)
         self.redraw()
         self._draw_strips()
+        self.is_settled = True
 
     def _draw_strips(self) -> None:
         self.query_one(Tabs).show(self.entry)

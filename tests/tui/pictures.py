@@ -43,9 +43,17 @@ async def started(
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until all that was asked for is drawn."""
-    for _ in range(3):
-        await pilot.pause()
+    """Wait until all that was asked for is drawn: nothing changes for two frames any more."""
+    app, before = pilot.app, ""
+    assert isinstance(app, Dashboard)
+    for _ in range(200):
+        await pilot.pause(1 / 30)
+        now = text(app)
+        if app.is_settled and now == before:
+            return
+        before = now
+    msg = f"the screen does not come to rest:\n{before}"
+    raise AssertionError(msg)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
