@@ -38,6 +38,7 @@ from prismd.policy.reserve import HOLD_S, Reserve
 from prismd.pulse import pulse
 from prismd.reload import reload
 from prismd.snapshot import build
+from prismd.store import bodies as body_table
 from prismd.store import budgets as budget_table
 from prismd.store import idempotency, ledger
 from prismd.store import keys as key_table
@@ -63,6 +64,7 @@ RETRY_S = 1.0
 WINDOWS_KEPT_S = 63 * 86_400
 """Windows of budgets that are loaded: this month's and the one before."""
 PRUNE_S = 3_600.0
+PRUNE_BODIES_S = 60.0
 TRACES_KEPT_S = 7 * 86_400.0
 WATCH_LOOK_MS = 2_000
 """How long after the start, at most, a change is found that came before the watch began."""
@@ -221,6 +223,7 @@ def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
     spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
     spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
     spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
+    spawn(every(PRUNE_BODIES_S, partial(_prune_bodies, gateway)), name="prune-bodies")
     spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(gateway, rooms), name="warm")
     if gateway.snapshot.source is not None:
@@ -261,6 +264,15 @@ async def _prune(gateway: Gateway) -> None:
 
     await gateway.stores.state.write(answers)  # first: the other file may have failed for good
     await gateway.stores.traffic.write(traces)
+
+
+async def _prune_bodies(gateway: Gateway) -> None:
+    kept_s = gateway.snapshot.config.logging.request_logging.bodies_kept
+
+    def old(tx: Tx) -> int:
+        return body_table.prune(tx, clock.wall_s() - kept_s)
+
+    await gateway.stores.traffic.write(old)
 
 
 async def _warm(gateway: Gateway, rooms: app.Rooms) -> None:

@@ -28,6 +28,7 @@ from prismd.routing.health import HealthBook
 from prismd.snapshot import Snapshot
 from prismd.store import keys as key_table
 from prismd.store.audit import AuditLog
+from prismd.store.bodies import BodyLog
 from prismd.store.booking import SettleEntry
 from prismd.store.datadir import DataDir
 from prismd.store.db import Tx
@@ -78,6 +79,7 @@ class Gateway:
     """Credits and budgets."""
     audit: AuditLog = field(init=False)
     answers: KeptAnswers = field(init=False)
+    bodies: BodyLog = field(init=False)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     load: Load = field(default_factory=Load)
     health: HealthBook = field(default_factory=HealthBook)
@@ -113,6 +115,7 @@ class Gateway:
         """Derive what hangs on the secrets of this data directory."""
         self.audit = AuditLog(self.pepper)
         self.answers = KeptAnswers(self.pepper)
+        self.bodies = BodyLog(self.stores.traffic, self.pepper)
 
     def swap(self, snapshot: Snapshot) -> None:
         """Put a snapshot in force for the calls to come."""

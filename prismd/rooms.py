@@ -29,6 +29,7 @@ from prismd.endpoints.admin import (
     keys,
     ledger,
     prices,
+    replay,
     requests,
     usage,
 )
@@ -51,6 +52,7 @@ ROOMS: tuple[APIRouter, ...] = (
     usage.room,
     own_usage.room,
     requests.room,
+    replay.room,
     explain.room,
     audit.room,
     backups.room,

@@ -68,6 +68,8 @@ class Snapshot:
     """How many inference calls may run at once."""
     tries_next_on_timeout: bool
     """Whether the next target is tried when one does not answer in time."""
+    keeps_bodies: bool
+    """Whether requests and answers of anybody are kept."""
     _offers: dict[OfferName, Offer] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -85,6 +87,11 @@ class Snapshot:
     def default_max_tokens(self) -> int:
         """What is sent as ``max_tokens`` where a hold needs one and the caller gave none."""
         return self.config.cost_tracking.default_max_tokens
+
+    def keeps_bodies_of(self, org_id: str | None) -> bool:
+        """Say whether requests and answers of the keys of an org are kept; None: of no org."""
+        orgs = self.config.logging.request_logging.bodies_of_orgs
+        return self.keeps_bodies and (orgs is None or org_id in orgs)
 
     def needs_price(self, *, is_paid_ahead: bool) -> bool:
         """Say whether a call of a model without a price is refused."""
@@ -210,6 +217,7 @@ def build(
         max_running_calls=config.server.max_running_calls,
         tries_next_on_timeout=config.routing.failover.enabled
         and config.routing.failover.on_timeout,
+        keeps_bodies=config.logging.request_logging.include_bodies,
     )
 
 

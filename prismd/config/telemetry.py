@@ -6,9 +6,31 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from prismd.config.section import Section
-from prismd.config.values import Name, Switch, UsdPerMillion, UsdPerUnit, Whole, only_true
+from prismd.config.values import (
+    Name,
+    Retention,
+    Switch,
+    UsdPerMillion,
+    UsdPerUnit,
+    Whole,
+    only_true,
+)
 from prismd.wire.price import Rates
 from prismd.wire.rates import read_rates
+
+
+class RequestLogConfig(Section):
+    """What is written down of a call beside its trace."""
+
+    include_bodies: Switch = False
+    """Whether what was asked and answered is kept, sealed, up to 256 KiB of each: for
+    `prismctl requests get --bodies` and `replay`. Off, no text of a prompt or an answer is kept."""
+
+    bodies_of_orgs: tuple[Name, ...] | None = None
+    """Only of the keys of these orgs; null: of all keys."""
+
+    bodies_kept: Retention = 7 * 86_400.0
+    """How long; then it is deleted and overwritten."""
 
 
 class LoggingConfig(Section):
@@ -19,6 +41,9 @@ class LoggingConfig(Section):
 
     format: Literal["json", "text"] = "json"
     """One JSON object per line, or a line for people."""
+
+    request_logging: RequestLogConfig = RequestLogConfig()
+    """What is written down of a call beside its trace."""
 
 
 class ModelPricing(Section):

@@ -13,12 +13,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, StrictBool, StrictInt, WithJsonSchema
 
 MAX_DURATION_S = 24 * 3600.0
+MAX_RETENTION_S = 366 * 24 * 3600.0
 MIN_SIZE_BYTES = 1024
 MAX_SIZE_BYTES = 1024**3
 
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h))+")
-_DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h)")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RETENTION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h|d))+")
+_DURATION_PART = re.compile(r"([0-9.]+)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SIZE = re.compile(r"([0-9]{1,12}) ?(B|KB|MB|GB|KiB|MiB|GiB)")
 _UNIT_BYTES = {
     "B": 1,
@@ -33,19 +35,31 @@ _PRICE = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,6})?")
 _UNIT_PRICE = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,12})?")
 
 
-def _seconds(value: object) -> float:
-    if isinstance(value, str) and _DURATION.fullmatch(value):
-        parts = _DURATION_PART.findall(value)
-        seconds = sum(float(number) * _UNIT_S[unit] for number, unit in parts)
-    elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        msg = "must be a time such as 30s, 500ms or 1m30s; a plain number is seconds"
-        raise ValueError(msg)
-    if not 0 < seconds <= MAX_DURATION_S:
-        msg = "must be more than 0 and at most 24h"
-        raise ValueError(msg)
-    return seconds
+def _read_seconds(pattern: re.Pattern[str], examples: str, most_s: float) -> BeforeValidator:
+    """Make a reader of times, which are seconds where they have no unit."""
+    longest = f"{most_s / 3600:.0f}h" if most_s <= MAX_DURATION_S else f"{most_s / 86_400:.0f}d"
+
+    def read(value: object) -> float:
+        if isinstance(value, str) and pattern.fullmatch(value):
+            parts = _DURATION_PART.findall(value)
+            seconds = sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+        elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            seconds = float(value)
+        else:
+            msg = f"must be a time such as {examples}; a plain number is seconds"
+            raise ValueError(msg)
+        if not 0 < seconds <= most_s:
+            msg = f"must be more than 0 and at most {longest}"
+            raise ValueError(msg)
+        return seconds
+
+    return BeforeValidator(read)
+
+
+def _seconds_schema(pattern: re.Pattern[str], most_s: float) -> WithJsonSchema:
+    text = {"type": "string", "pattern": f"^{pattern.pattern}$"}
+    number = {"type": "number", "exclusiveMinimum": 0, "maximum": most_s}
+    return WithJsonSchema({"anyOf": [number, text]})
 
 
 def _bytes(value: object) -> int:
@@ -131,17 +145,17 @@ Name = Annotated[str, AfterValidator(_filled), WithJsonSchema({"type": "string",
 
 Duration = Annotated[
     float,
-    BeforeValidator(_seconds),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_DURATION_S},
-                {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
-            ]
-        }
-    ),
+    _read_seconds(_DURATION, "30s, 500ms or 1m30s", MAX_DURATION_S),
+    _seconds_schema(_DURATION, MAX_DURATION_S),
 ]
 """Held in seconds; more than 0, at most a day."""
+
+Retention = Annotated[
+    float,
+    _read_seconds(_RETENTION, "7d, 12h or 1d12h", MAX_RETENTION_S),
+    _seconds_schema(_RETENTION, MAX_RETENTION_S),
+]
+"""How long something is kept. Held in seconds; more than 0, at most a year."""
 
 Size = Annotated[
     int,

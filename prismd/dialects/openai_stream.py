@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from prismd.dialects.openai import ABSENT, is_null, usage_of
+from prismd.dialects.openai_completion import Completion
 from prismd.dialects.openai_error import read_embedded_error
 from prismd.kernel.errors import UpstreamError
 from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow, encode
@@ -47,6 +48,7 @@ class OpenAIStream:
         "_provider",
         "_sse",
         "annotate",
+        "completion",
         "is_done",
         "output_chars",
         "output_deltas",
@@ -62,6 +64,8 @@ class OpenAIStream:
         """Pieces that they came in: a vendor sends a token or more at a time."""
         self.annotate: Callable[[Usage], bytes] | None = None
         """Returns a JSON object to put into the usage chunk as its member ``prism``."""
+        self.completion: Completion | None = None
+        """Is given each event, where what the stream says is to be kept."""
         self._hides_usage = not wants_usage
         self._is_finished: dict[int | None, bool] = {}
         """Choice → whether its finish_reason has come."""
@@ -76,6 +80,8 @@ class OpenAIStream:
         """
         try:
             for event in self._sse.feed(chunk):
+                if self.completion is not None and event.data and not self.is_done:
+                    self.completion.add(event.data)
                 if out := self._relay(event):
                     yield out
         except SseOverflow:

@@ -48,6 +48,7 @@ async def chat_completions(gateway: Gateway, scope: Scope, receive: Receive, sen
             started_s=clock.monotonic_s(),
             timeout_s=timeout_of(headers) if headers else None,
             idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),
+            body=body if snap.keeps_bodies and snap.keeps_bodies_of(caller.key.org_id) else None,
         )
         if call.idempotency_key is not None and not call.request.is_stream:
             # To its end, for the next try of a client that leaves.

@@ -16,6 +16,7 @@ from itertools import chain, islice
 import msgspec
 
 from prismd.dialects.openai import chat_call, read_usage
+from prismd.dialects.openai_completion import Completion
 from prismd.dialects.openai_error import read_error
 from prismd.dialects.openai_stream import OpenAIStream
 from prismd.flow.reserve import Reservation
@@ -26,6 +27,7 @@ from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
 from prismd.kernel.tasks import Deadline
 from prismd.providers.base import UpstreamResponse
 from prismd.routing.plan import Attempt
+from prismd.wire.bodies import MAX_STREAM_CHARS
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
@@ -160,6 +162,8 @@ async def _first_event(call: Call, target: Attempt, response: UpstreamResponse) 
         msg = f"Provider '{provider_id}' answered a stream request without a stream."
         raise UpstreamError(msg, provider=provider_id, code="invalid_upstream_response")
     decoder = OpenAIStream(provider=provider_id, wants_usage=call.wants_usage)
+    if call.body is not None:
+        decoder.completion = Completion(max_chars=MAX_STREAM_CHARS)
     chunks = response.chunks()
     while True:
         events = await next_events(chunks, decoder)

@@ -109,12 +109,19 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
             output_chars=len(answer.body),
             is_complete=True,
             first_byte_s=answer.first_byte_s,
-            answer=Answer(SUCCESS, _JSON, answer.body) if walk.claim is not None else None,
+            answer=_kept(walk, answer),
         ),
     )
     headers = _answer_headers(admission, answer.attempt, trace)
     _add_cost(headers, record, reservation.hold)
     return Reply(headers, body=answer.body)
+
+
+def _kept(walk: Walk, answer: Whole) -> Answer | None:
+    """Return an answer that is to be kept, under an idempotency key or for the operator."""
+    if walk.claim is None and walk.call.body is None:
+        return None
+    return Answer(SUCCESS, _JSON, answer.body)
 
 
 async def _attempt_drained(walk: Walk, reservation: Reservation) -> Whole | Begun:
@@ -155,7 +162,7 @@ def _relay(walk: Walk, reservation: Reservation, begun: Begun) -> Relay:
 async def _again(walk: Walk, kept: Kept) -> Reply:
     """Answer with what was kept. It is traced, and costs nothing."""
     walk.trace.decided("replay", {"original_request_id": kept.request_id}, dict)
-    await settle(walk, Outcome(status=kept.answer.status, is_complete=True))
+    await settle(walk, Outcome(status=kept.answer.status, is_complete=True, answer=kept.answer))
     return Reply.again(kept)
 
 

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
+from prismd.dialects.openai_completion import Completion
 from prismd.flow.reserve import Reservation
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
@@ -25,6 +26,7 @@ from prismd.policy.reserve import BudgetAlert
 from prismd.routing.plan import Attempt
 from prismd.store import requests
 from prismd.store.booking import SettleEntry
+from prismd.wire.bodies import Bodies
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 from prismd.wire.idempotency import Answer
@@ -59,6 +61,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a refusal is about, as the error names it."""
     answer: Answer | None = None
     """What the client receives, to be kept under an idempotency key; None if it received less."""
+    completion: Completion | None = None
+    """What a stream has said, to be kept as its answer."""
 
     @classmethod
     def failed(
@@ -85,6 +89,8 @@ async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
         gateway.streams.pop(call.id, None)
     try:
         record = _record(call, outcome, walk.trace, reservation)
+        if call.body is not None:
+            _keep(gateway, call, call.body, outcome, at_s=record.ts_s)
         try:
             if reservation is not None:
                 entry = _close(walk, record, reservation)
@@ -107,6 +113,17 @@ async def settle(walk: Walk, outcome: Outcome) -> CallRecord:
         if walk.admission is not None:
             walk.admission.release()
     return record
+
+
+def _keep(gateway: Gateway, call: Call, body: bytes, outcome: Outcome, *, at_s: float) -> None:
+    """Have what was asked and answered written down; what fails there is no fault of the call."""
+    try:
+        bodies = Bodies.cut(body, None if outcome.answer is None else outcome.answer.body)
+        if (completion := outcome.completion) is not None:
+            bodies = replace(bodies, response=completion.body(), is_response_cut=completion.is_cut)
+        gateway.bodies.add(call.id, at_s, bodies)
+    except Exception:
+        log.exception("the bodies of %s are not kept", call.id)
 
 
 def _close(walk: Walk, record: CallRecord, reservation: Reservation) -> SettleEntry:
@@ -245,7 +262,7 @@ def _tell(walk: Walk, record: CallRecord) -> None:
         gateway.note_use(record.key_id, record.ts_s)
 
         gateway.stores.traces.add(partial(_stored, record, trace))
-        about = (record, walk.call.caller.key.name)
+        about = (record, walk.call.caller.key.name, walk.call.body is not None)
         gateway.bus.publish_about("call", record.ts_s, about, call_event)
     except Exception:
         log.exception("not all have heard of the end of %s", record.request_id)
@@ -264,9 +281,9 @@ def _stored(record: CallRecord, trace: Trace) -> requests.StoredTrace:
     return requests.StoredTrace(record, trace.stages, trace.attempts)
 
 
-def call_event(about: tuple[CallRecord, str]) -> dict[str, object]:
-    """Return what the event feed says about a call and the name of its key."""
-    record, key_name = about
+def call_event(about: tuple[CallRecord, str, bool]) -> dict[str, object]:
+    """Return what the event feed says about a call, the name of its key, and if bodies are kept."""
+    record, key_name, has_bodies = about
     return {
         "request_id": record.request_id,
         "key_id": record.key_id,
@@ -288,7 +305,7 @@ def call_event(about: tuple[CallRecord, str]) -> dict[str, object]:
         "latency_ms": record.latency_ms,
         "first_byte_ms": record.first_byte_ms,
         "attempts": record.attempts,
-        "has_bodies": False,
+        "has_bodies": has_bodies,
     }
 
 

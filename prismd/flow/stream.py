@@ -221,6 +221,7 @@ class Relay:
                 is_complete=error_code is None,
                 first_byte_s=self._begun.first_byte_s,
                 answer=None if end is None else self._sent.answer(STREAM_HEADERS, end=end),
+                completion=decoder.completion,
             )
         )
 

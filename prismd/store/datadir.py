@@ -1,7 +1,7 @@
 """The data directory: its files, their permissions, and the lock that only one daemon holds.
 
 state.db      keys, usage: everything that must not be lost
-traffic.db    decision traces: may be deleted
+traffic.db    decision traces, and sealed bodies where they are kept: may be deleted
 admin-token   the operator's credential (unless the config names another)
 master.key    32 bytes that seal the secrets in state.db
 backups/      copies of state.db, each with a manifest

@@ -32,6 +32,7 @@ class Filter:
     org: str | None = None
     owner: str | None = None
     model: str | None = None
+    """A trailing ``*`` matches any ending."""
     provider: str | None = None
     statuses: Collection[int] | None = None
     error_code: str | None = None
@@ -42,11 +43,13 @@ class Filter:
     def params(self) -> dict[str, Value]:
         """Return the parameters of the condition."""
         statuses = None if self.statuses is None else sorted(self.statuses)
+        is_pattern = self.model is not None and self.model.endswith("*")
         return {
             "key": self.key,
             "org": self.org,
             "owner": self.owner,
-            "model": self.model,
+            "model": None if is_pattern else self.model,
+            "begin": self.model[:-1] if self.model is not None and is_pattern else None,
             "provider": self.provider,
             "error_code": self.error_code,
             "is_stream": self.is_stream,
@@ -92,6 +95,7 @@ WHERE (ts_ms, rowid) < (:ts_ms, :at) AND (ts_ms, rowid) >= (:end_ms, :end_at)
     AND (:org IS NULL OR json_extract(body, '$.call.org_id') = :org)
     AND (:owner IS NULL OR json_extract(body, '$.call.owner') = :owner)
     AND (:model IS NULL OR json_extract(body, '$.call.model') = :model)
+    AND (:begin IS NULL OR substr(json_extract(body, '$.call.model'), 1, length(:begin)) = :begin)
     AND (:provider IS NULL OR json_extract(body, '$.call.provider') = :provider)
     AND (:error_code IS NULL OR json_extract(body, '$.call.error_code') = :error_code)
     AND (:is_stream IS NULL OR json_extract(body, '$.call.is_stream') = :is_stream)

@@ -39,7 +39,10 @@ class Stores:
             )
             try:
                 traffic = await SqliteDatabase.open(
-                    data_dir.traffic_db, durability="relaxed", gives_way_to=ballast
+                    data_dir.traffic_db,
+                    durability="relaxed",
+                    gives_way_to=ballast,
+                    is_overwritten=True,
                 )
             except BaseException:
                 await state.aclose()

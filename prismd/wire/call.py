@@ -50,6 +50,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The caller's own limit (``x-prism-request-timeout``), or None for the configured one."""
     idempotency_key: IdempotencyKey | None = None
     """The ``Idempotency-Key`` that the call carries: asked again, it is answered as before."""
+    body: bytes | None = None
+    """The request as the client sent it, where it is kept; None where it is not."""
 
     @property
     def wants_usage(self) -> bool:

@@ -160,6 +160,8 @@ QUERIES: dict[str, tuple[int, str, str | None]] = {
     "/-/requests?stream=perhaps": (400, "invalid_value", "stream"),
     "/-/requests?since=once": (400, "invalid_value", "since"),
     "/-/requests?after=req_none": (400, "invalid_value", "after"),
+    "/-/requests/nothing?bodies=perhaps": (400, "invalid_value", "bodies"),
+    "/-/events?bodies=perhaps": (400, "invalid_value", "bodies"),
     "/-/requests/nothing": (404, "request_not_found", "request_id"),
     "/-/usage?group_by=colour": (400, "unknown_group", "group_by"),
     "/-/usage?since=yesterday": (400, "invalid_value", "since"),

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from prismd.app import HOT
 from prismd.rooms import ROOMS, methods_of
+from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon, Key
 
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
@@ -264,6 +265,23 @@ def test_traces(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None
         daemon.trace(request_id)
         answer = daemon.admin.get(f"/-/requests/{request_id}")
         assert_described(closed(document), "/-/requests/{request_id}", answer)
+
+
+def test_bodies_and_replays(start: StartDaemon) -> None:
+    config = "providers: {fake: {type: fake}}\nlogging: {request_logging: {include_bodies: true}}\n"
+    own = start(config)
+    described = closed(own.admin.get("/-/openapi.json").json())
+    key = own.create_key(rate_limit_rpm=2)
+    for _ in range(2):
+        call = own.chat(key).headers["x-request-id"]
+        path = "/-/requests/{request_id}"
+        answer = own.admin.get(f"/-/requests/{call}", params={"bodies": True})
+        assert answer.json()["request_body"]
+        assert_described(described, path, answer)
+        again = own.admin.post(f"/-/requests/{call}/replay", json={"set": {"max_tokens": 1}})
+        assert again.status_code == 200
+        assert_described(described, f"{path}/replay", again)
+    assert again.json()["replay"]["error"]["code"] == "rate_limit_exceeded"
 
 
 def test_explanations(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None:

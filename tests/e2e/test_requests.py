@@ -44,6 +44,8 @@ def test_calls_are_found_by_what_they_were(start: StartDaemon) -> None:
     assert len(newest_first) == 8
     assert ids(daemon, key=ann.id) == ids(daemon, owner="ann") == [streamed, plain]
     assert ids(daemon, org="org_1", model="fake/lorem") == [streamed]
+    assert ids(daemon, org="org_1", model="fake/l*") == [streamed]
+    assert ids(daemon, owner="ann", model="*") == [streamed, plain]
     assert ids(daemon, provider="fake", status="2XX", key=bob.id)[-1] == slow
     assert ids(daemon, status="404, 403") == [refused, unknown]
     assert ids(daemon, status="5xx") == [failed]

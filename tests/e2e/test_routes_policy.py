@@ -48,6 +48,7 @@ POLICIES = {
     ("GET", "/-/usage"): "admin",
     ("GET", "/-/requests"): "admin",
     ("GET", "/-/requests/{request_id}"): "admin",
+    ("POST", "/-/requests/{request_id}/replay"): "admin",
     ("POST", "/-/explain"): "admin",
     ("GET", "/-/events"): "admin",
     ("GET", "/-/audit"): "admin",

@@ -43,6 +43,8 @@ class EventQuery(BaseModel):
         str(SAMPLE_PER_S), description="calls of a second at most, refused ones apart; or 'all'"
     )
 
+    bodies: bool = Field(default=False, description="what was asked and answered, where it is kept")
+
     def wanted_topics(self) -> frozenset[str]:
         """Return the topics; raises InvalidRequest for one that does not exist."""
         names = frozenset(name.strip() for name in self.topics.split(",") if name.strip())

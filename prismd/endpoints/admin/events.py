@@ -16,10 +16,13 @@ from starlette.types import Receive, Scope, Send
 
 from prismd.endpoints import deps
 from prismd.endpoints.admin.event_filter import EventQuery
+from prismd.endpoints.admin.request_types import bodies_view
 from prismd.kernel import clock, jsonio, sse
 from prismd.kernel.bus import MAX_VIEWERS, Bus
 from prismd.kernel.errors import Overloaded
+from prismd.kernel.event import Event
 from prismd.kernel.viewer import Queued, Viewer
+from prismd.store.bodies import BodyLog
 
 room = APIRouter(tags=["events"], dependencies=[Depends(deps.admin)])
 
@@ -48,15 +51,16 @@ async def watch_events(
         raise Overloaded(msg, code="too_many_viewers", retry_after_s=RETRY_S)
     is_seq = bool(last_event_id and last_event_id.isdecimal() and len(last_event_id) < _MAX_DIGITS)
     after_seq = int(last_event_id or 0) if is_seq else None
-    return _Feed(gateway.bus, gateway.bus.watch(topics, wants, per_s=per_s, after_seq=after_seq))
+    viewer = gateway.bus.watch(topics, wants, per_s=per_s, after_seq=after_seq)
+    return _Feed(gateway.bus, viewer, gateway.bodies if query.bodies else None)
 
 
 class _Feed(StreamingResponse):
     """The answer that a viewer reads. Who goes is forgotten, also before the first byte."""
 
-    def __init__(self, bus: Bus, viewer: Viewer) -> None:
+    def __init__(self, bus: Bus, viewer: Viewer, bodies: BodyLog | None) -> None:
         super().__init__(
-            follow(viewer, bus.node),
+            follow(viewer, bus.node, bodies),
             media_type="text/event-stream",
             headers={"cache-control": "no-cache"},
         )
@@ -71,8 +75,8 @@ class _Feed(StreamingResponse):
             self._bus.unwatch(self._viewer)
 
 
-async def follow(viewer: Viewer, node: str) -> AsyncIterator[bytes]:
-    """Yield what a viewer is sent, until the feed is over."""
+async def follow(viewer: Viewer, node: str, bodies: BodyLog | None = None) -> AsyncIterator[bytes]:
+    """Yield what a viewer is sent, until the feed is over; with ``bodies``, what is kept there."""
     yield sse.comment(b"prism event feed")
     while True:
         try:
@@ -84,7 +88,12 @@ async def follow(viewer: Viewer, node: str) -> AsyncIterator[bytes]:
         if not queued:
             return
         gaps = [_gap(reason, missed, node) for reason, missed in viewer.take_missed().items()]
-        yield b"".join([*gaps, *map(_encode, queued)])
+        if bodies is None:
+            yield b"".join([*gaps, *map(_encode, queued)])
+        else:
+            yield b"".join(gaps)
+            for one in queued:  # each as large as a call may be
+                yield _encode(one, await _bodies_of(one[0], bodies))
         await asyncio.sleep(PAUSE_S)
 
 
@@ -94,7 +103,15 @@ def _gap(reason: str, missed: int, node: str) -> bytes:
     return sse.encode(jsonio.encode(body), event="gap")
 
 
-def _encode(queued: Queued) -> bytes:
+async def _bodies_of(event: Event, bodies: BodyLog) -> bytes:
+    """Return what was asked and answered in a call as more members of its event."""
+    if event.topic != "call" or not event.body["has_bodies"]:
+        return b""
+    view = bodies_view(await bodies.get(str(event.body["request_id"])))
+    return b"," + jsonio.encode(view)[1:-1]
+
+
+def _encode(queued: Queued, more: bytes = b"") -> bytes:
     event, left_out = queued
-    end = b"}" if left_out is None else b',"left_out":%d}' % left_out
+    end = more + (b"}" if left_out is None else b',"left_out":%d}' % left_out)
     return sse.encode(event.json + end, event=event.topic, event_id=str(event.seq))

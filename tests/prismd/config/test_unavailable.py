@@ -38,7 +38,7 @@ FIELDS = {
     "routing.failover": "per_attempt_timeout",
     "cost_tracking": "alias_cost_factors",
     "ip_acl": "enabled allow deny",
-    "logging": "request_logging",
+    "logging.request_logging": "buffer_size enabled exclude_paths workers",
 }
 """Documented elsewhere for this API, and not in force here: written out, not read from the code."""
 

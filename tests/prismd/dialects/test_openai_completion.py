@@ -1,0 +1,91 @@
+"""Streams are put together as the whole answers that they are."""
+
+import json
+from typing import Any
+
+from prismd.dialects.openai_completion import MAX_PARTS, Completion, answer_text
+
+
+def put_together(*chunks: dict[str, Any] | bytes, max_chars: int = 1_000) -> Completion:
+    completion = Completion(max_chars=max_chars)
+    for chunk in chunks:
+        completion.add(chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode())
+    return completion
+
+
+def delta(index: int = 0, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": fields, "finish_reason": finish}]}
+
+
+def test_text_usage_and_end_are_those_of_the_stream() -> None:
+    head = {"id": "c1", "created": 7, "model": "m"}
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "odd": {"x": 1}}
+    whole = put_together(
+        {**head, **delta(role="assistant", content="")},
+        {**head, **delta(content="Hel")},
+        {**head, **delta(content="lo", reasoning_content="hm")},
+        {**head, **delta(finish="stop")},
+        {**head, "choices": [], "usage": usage},
+        b"[DONE]",
+    )
+    body = json.loads(whole.body())
+    message = {"role": "assistant", "content": "Hello", "reasoning_content": "hm"}
+    assert body == {
+        **head,
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": usage,
+    }
+    assert answer_text(whole.body()) == "Hello"
+    assert not whole.is_cut
+
+
+def test_tool_calls_come_in_pieces() -> None:
+    first = {"index": 0, "id": "t1", "type": "function", "function": {"name": "f"}}
+    other = {"index": 1, "id": "t2", "function": {"name": "g", "arguments": "{}"}}
+    body = put_together(
+        delta(tool_calls=[first]),
+        delta(tool_calls=[{"index": 0, "function": {"arguments": '{"a":'}}]),
+        delta(tool_calls=[{"index": 0, "function": {"arguments": "1}"}}, other]),
+        delta(finish="tool_calls"),
+    ).body()
+    [choice] = json.loads(body)["choices"]
+    assert choice["message"]["tool_calls"] == [
+        {"id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}},
+        {"id": "t2", "type": "function", "function": {"name": "g", "arguments": "{}"}},
+    ]
+    text = answer_text(body)
+    assert text is not None
+    assert '"f"' in text
+
+
+def test_choices_are_kept_apart() -> None:
+    body = put_together(delta(1, content="b"), delta(0, content="a"), delta(1, content="B")).body()
+    said = [choice["message"]["content"] for choice in json.loads(body)["choices"]]
+    assert said == ["a", "bB"]
+
+
+def test_what_is_too_long_is_cut_and_says_so() -> None:
+    whole = put_together(delta(content="abcdef"), delta(content="ghi"), max_chars=7)
+    assert answer_text(whole.body()) == "abcdefg"
+    assert whole.is_cut
+    many = put_together(*(delta(n, content="x") for n in range(MAX_PARTS + 1)))
+    assert many.is_cut
+    assert len(json.loads(many.body())["choices"]) == MAX_PARTS
+
+
+def test_what_is_no_chunk_is_passed_over() -> None:
+    whole = put_together(b"nothing", b"\xff", b'{"choices": 7}', b"[" * 10_000, delta(content="a"))
+    assert answer_text(whole.body()) == "a"
+
+
+def test_the_text_of_answers() -> None:
+    def text(message: Any) -> str | None:
+        return answer_text(json.dumps({"choices": [{"message": message}]}).encode())
+
+    assert text({"content": "a"}) == "a"
+    assert text({"content": [{"type": "text", "text": "a"}, {"type": "image"}]}) == "a"
+    assert text({"content": None, "tool_calls": None}) == ""
+    assert answer_text(b'{"error": {}}') is None
+    assert answer_text(b'{"choices": []}') is None
+    assert answer_text(b"\xff") is None
