@@ -9,10 +9,10 @@ import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from prismctl import nearest
 from prismctl.errors import ConfigProblem, NotThere, UsageProblem
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,15 +39,21 @@ class Contexts:
     by_name: dict[str, Context] = field(default_factory=dict)
 
     def get(self, name: str) -> Context:
-        """Return a context.
+        """Return the context of a name, or of the beginning of one name alone.
 
         Raises:
             NotThere: there is none of this name.
+            UsageProblem: several begin so.
         """
         found = self.by_name.get(name)
         if found is None:
-            near = get_close_matches(name, self.by_name, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see: prismctl contexts list"
+            begun = [known for known in self.by_name if name and known.startswith(name)]
+            if len(begun) == 1:
+                return self.by_name[begun[0]]
+            if begun:
+                msg = f"{name!r} means {len(begun)} contexts: {', '.join(begun)}"
+                raise UsageProblem(msg, hint="use the whole name")
+            hint = nearest.hint(name, self.by_name, otherwise="see: prismctl contexts list")
             msg = f"there is no context {name!r}"
             raise NotThere(msg, hint=hint)
         return found

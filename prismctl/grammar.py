@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from prismctl import nearest
 from prismctl.errors import UsageProblem
 from prismctl.params import global_params, make_late, with_optional_time
 from prismctl.session import Session
@@ -101,13 +102,11 @@ class Noun(TyperGroup):
 
     def check_exists(self, ctx: "Context", name: str) -> None:
         """Refuse a command that is not there."""
-        from difflib import get_close_matches
-
         if self.get_command(ctx, name) is not None:
             return
         path = ctx.command_path
-        near = get_close_matches(name, self.list_commands(ctx), n=1)
-        hint = f"did you mean `{path} {near[0]}`?" if near else f"see: {path} --help"
+        near = nearest.name(name, self.list_commands(ctx))
+        hint = f"did you mean `{path} {near}`?" if near else f"see: {path} --help"
         msg = f"there is no command `{path} {name}`"
         raise UsageProblem(msg, hint=hint)
 

@@ -6,7 +6,6 @@ the session's flags, so that no command has to name them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -15,7 +14,7 @@ from typer._coercion import RuntimeParam, TypeDescriptor, build_runtime_param
 from typer.core import TyperArgument, TyperOption
 from typer.main import get_command
 
-from prismctl import spans
+from prismctl import nearest, spans
 from prismctl.errors import UsageProblem
 from prismctl.output.render import Format
 from prismctl.output.tty import Color
@@ -64,10 +63,8 @@ def make_late(params: "Sequence[Parameter]") -> "list[Parameter]":
 def _output(text: str) -> Format:
     if text in list(Format):
         return Format(text)
-    near = get_close_matches(text, list(Format), n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(Format)}"
     msg = f"there is no format {text!r}"
-    raise UsageProblem(msg, hint=hint)
+    raise UsageProblem(msg, hint=nearest.hint(text, Format, otherwise=nearest.one_of(Format)))
 
 
 def _timeout(text: str) -> float:

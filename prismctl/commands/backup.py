@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from prismctl.commands import lookup
 from prismctl.errors import ApiError, CheckFailed
 from prismctl.grammar import noun, session_of, verb
+from prismctl.jsontext import as_objects, as_text
 from prismctl.output import human
 from prismctl.output.table import Column, View
 
@@ -60,12 +62,14 @@ def list_backups(ctx: typer.Context) -> None:
 @verb(app, "verify", "prismctl backup verify bak_0e1f", "prismctl backup verify bak_0e1f -o json")
 def verify_backup(
     ctx: typer.Context,
-    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="Its id")],
+    backup: Annotated[str, typer.Argument(metavar="BACKUP", help="Its id, or the beginning of it")],
 ) -> None:
     """Check a backup again, from its first to its last page. Exit code 8 if it is damaged."""
     session = session_of(ctx)
+    rows = as_objects(session.admin.backups().get("data"))
+    found = lookup.the_one(backup, rows, noun="backup", see="prismctl backup list")
     try:
-        answer = session.admin.verify_backup(backup)
+        answer = session.admin.verify_backup(as_text(found.get("id")))
     except ApiError as error:
         if error.code != "backup_damaged":
             raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prismctl.commands import lookup
 from prismctl.commands.chat_turn import Turn
 from prismctl.errors import PrismctlError, UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
@@ -54,7 +55,8 @@ def chat(
     start: list[Json] = [{"role": "system", "content": system}] if system else []
     turn = Turn(session, _model(session, model), is_streaming=not no_stream)
     if question is not None:
-        turn.ask([*start, {"role": "user", "content": question}])
+        with lookup.saying_near_models(turn.model, session.openai.models):
+            turn.ask([*start, {"role": "user", "content": question}])
         return
     _talk(turn, start)
 

@@ -58,8 +58,8 @@ def use_context(ctx: typer.Context, name: Name) -> None:
     """Make a context the current one."""
     session = session_of(ctx)
     context = session.contexts.get(name)
-    contexts.save(replace(session.contexts, current=name))
-    session.out.note(f"current gateway: {name}, {context.url}")
+    contexts.save(replace(session.contexts, current=context.name))
+    session.out.note(f"current gateway: {context.name}, {context.url}")
 
 
 @verb(
@@ -105,12 +105,12 @@ def remove_context(ctx: typer.Context, name: Name) -> None:
     """Forget a context and the credentials that login kept for it."""
     session = session_of(ctx)
     context = session.contexts.get(name)
-    question = f"Forget {name} ({context.url})"
+    question = f"Forget {context.name} ({context.url})"
     ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
     for reference in filter(None, (context.token, context.key)):
         credentials.forget(reference)
-    contexts.save(session.contexts.without(name))
-    session.out.note(f"{name}: forgotten")
+    contexts.save(session.contexts.without(context.name))
+    session.out.note(f"{context.name}: forgotten")
 
 
 def _row(context: Context, *, is_current: bool) -> Object:

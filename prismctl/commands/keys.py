@@ -1,11 +1,11 @@
 """``prismctl keys``: virtual keys from their making to their end."""
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import amounts, key_flags, what_if
+from prismctl import nearest
+from prismctl.commands import amounts, key_flags, lookup, what_if
 from prismctl.commands.key_flags import KeyFlags
 from prismctl.commands.key_views import KEY, KEYS
 from prismctl.errors import ApiError, UsageProblem
@@ -229,12 +229,17 @@ def _find(session: "Session", given: str) -> tuple[Object, str]:
                 raise
     found = _candidates(session, given)
     if len(found) > 1:
-        ids = [as_text(row.get("id")) for row in found]
-        shown = ", ".join(ids[:5]) + (" …" if len(ids) > 5 else "")  # noqa: PLR2004
-        msg = f"{given!r} means {len(ids)} keys: {shown}"
-        raise UsageProblem(msg, hint="use the id")
-    # Read by id even when the list showed it: the ETag comes with it. None: a 404 that says so.
-    return session.admin.key(as_text(found[0].get("id")) if found else given)
+        raise lookup.several(given, [as_text(row.get("id")) for row in found], noun="key")
+    try:
+        # Read by id even when the list showed it: the ETag comes with it. None: a 404 that says so.
+        return session.admin.key(as_text(found[0].get("id")) if found else given)
+    except ApiError as error:
+        if error.exit_code is ExitCode.NOT_FOUND:
+            names = key_names(session)
+            error.hint = nearest.hint(
+                given, [*names.values(), *names], otherwise="see what there is: prismctl keys list"
+            )
+        raise
 
 
 def _candidates(session: "Session", given: str) -> list[Object]:
@@ -252,9 +257,10 @@ def _cleared(flags: list[str]) -> Object:
     for flag in flags:
         field = key_flags.CLEARABLE.get(flag.removeprefix("--"))
         if field is None:
-            near = get_close_matches(flag, key_flags.CLEARABLE, n=1)
+            known = key_flags.CLEARABLE
             msg = f"--clear does not know {flag!r}"
-            raise UsageProblem(msg, hint=f"did you mean {near[0]}?" if near else None)
+            hint = nearest.hint(flag, known, otherwise=nearest.one_of(known))
+            raise UsageProblem(msg, hint=hint)
         cleared[field] = None
     return cleared
 

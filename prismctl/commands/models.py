@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from prismctl.commands import lookup
 from prismctl.commands.price_views import source, source_tone
-from prismctl.errors import NotThere
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import as_objects, as_text
+from prismctl.jsontext import as_objects
 from prismctl.output import human
 from prismctl.output.table import Column, View
 
@@ -56,13 +56,7 @@ def get_model(
     ctx: typer.Context, model: Annotated[str, typer.Argument(metavar="MODEL", help="Its id")]
 ) -> None:
     """Show one model."""
-    from difflib import get_close_matches
-
     session = session_of(ctx)
-    by_id = {as_text(row.get("id")): row for row in as_objects(session.admin.models().get("data"))}
-    if model not in by_id:
-        near = get_close_matches(model, by_id, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see: prismctl models list"
-        msg = f"there is no model {model!r}"
-        raise NotThere(msg, hint=hint)
-    session.out.item(by_id[model], _MODELS)
+    rows = as_objects(session.admin.models().get("data"))
+    found = lookup.the_one(model, rows, noun="model", see="prismctl models list")
+    session.out.item(found, _MODELS)

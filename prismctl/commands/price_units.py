@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
-from difflib import get_close_matches
 from typing import NamedTuple
 
+from prismctl import nearest
 from prismctl.commands import amounts
 from prismctl.errors import UsageProblem
 from prismctl.jsontext import Json, Object, as_object, as_text
@@ -88,9 +88,9 @@ def _pairs(given: list[str], example: str) -> dict[str, str]:
             msg = f"{text!r} is not NAME=NUMBER"
             raise UsageProblem(msg, hint=f"for example input={example}")
         if word not in UNITS:
-            near = get_close_matches(word, UNITS, n=1)
             msg = f"nothing is billed by {word!r}"
-            raise UsageProblem(msg, hint=f"did you mean {near[0]}?" if near else f"one of: {WORDS}")
+            hint = nearest.hint(word, UNITS, otherwise=nearest.one_of(UNITS))
+            raise UsageProblem(msg, hint=hint)
         if word in pairs:
             msg = f"{word} is given twice"
             raise UsageProblem(msg)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prismctl import nearest
 from prismctl.commands import price_units
 from prismctl.commands.price_views import BILL, PRICE, PRICES
 from prismctl.errors import NotThere, UsageProblem
@@ -97,7 +98,10 @@ def delete_price(
     ctx: typer.Context,
     *,
     price: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Its id, or the id of a price that was set")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="Its id; or the id of a price that was set, or its beginning"
+        ),
     ],
     provider: Provider = None,
     org: Org = None,
@@ -180,23 +184,23 @@ def _find(session: "Session", given: str, provider: str | None, org: str | None)
     rows = as_objects(session.admin.prices().get("data"))
     found: dict[Json, Object] = {}
     for row in rows:
-        is_meant = given in (row.get("id"), row.get("model"))
+        is_begun = given.startswith("prc_") and as_text(row.get("id")).startswith(given)
+        is_meant = is_begun or given in (row.get("id"), row.get("model"))
         is_there = provider in (None, row.get("provider")) and org in (None, row.get("org_id"))
         if row.get("id") is not None and is_meant and is_there:
             found.setdefault(row["id"], row)
     if not found:
         msg = f"no price was set for {given!r}"
-        raise NotThere(msg, hint="see: prismctl prices list --source override")
+        known = [as_text(row.get(name)) for row in rows for name in ("model", "id")]
+        see = "see: prismctl prices list --source override"
+        raise NotThere(msg, hint=nearest.hint(given, known, otherwise=see))
     if len(found) > 1:
         msg = f"{given!r} means {len(found)} prices: {', '.join(map(str, found))}"
-        raise UsageProblem(msg, hint="use the id, or --provider and --org")
+        raise UsageProblem(msg, hint="use the whole id, or --provider and --org")
     return next(iter(found.values()))
 
 
 def _missing(session: "Session", model: str) -> NotThere:
-    from difflib import get_close_matches
-
     names = [as_text(row.get("model")) for row in as_objects(session.admin.prices().get("data"))]
-    near = get_close_matches(model, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else "see: prismctl prices list"
+    hint = nearest.hint(model, names, otherwise="see: prismctl prices list")
     return NotThere(f"there is no model {model!r} there", hint=hint)

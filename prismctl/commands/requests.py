@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prismctl import spans
-from prismctl.commands import amounts, request_record, what_if
+from prismctl.commands import amounts, lookup, request_record, what_if
 from prismctl.commands.keys import find_key
 from prismctl.commands.request_code import Sdk
 from prismctl.commands.request_views import REQUEST, REQUESTS
-from prismctl.errors import ApiError, NotThere, UsageProblem
+from prismctl.errors import ApiError, NotThere
 from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Object, as_objects, as_text, pick
@@ -285,6 +285,5 @@ def find_request(session: "Session", given: str, *, has_bodies: bool = False) ->
         msg = f"no id of the newest {SEARCHED:,} calls begins with {given!r}"
         raise NotThere(msg, hint="give the whole id, or see: prismctl requests list")
     if len(found) > 1:
-        msg = f"{given!r} means {len(found)} calls: {', '.join(found[:3])}"
-        raise UsageProblem(msg + (" …" if found[3:] else ""), hint="give more of the id")
+        raise lookup.several(given, found, noun="call")
     return session.admin.request(found[0], has_bodies=has_bodies)

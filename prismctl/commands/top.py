@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl import spans
+from prismctl import nearest, spans
 from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
 from prismctl.output.render import Format
@@ -81,12 +81,8 @@ def top(
 def _one_of(flag: str, given: str, known: tuple[str, ...]) -> None:
     if given in known:
         return
-    from difflib import get_close_matches
-
-    near = get_close_matches(given, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
     msg = f"{flag} does not know {given!r}"
-    raise UsageProblem(msg, hint=hint)
+    raise UsageProblem(msg, hint=nearest.hint(given, known, otherwise=nearest.one_of(known)))
 
 
 def _check_live(session: "Session") -> None:

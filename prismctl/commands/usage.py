@@ -1,11 +1,11 @@
 """``prismctl usage``: what was used, what it cost, and whose it was."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prismctl import nearest
 from prismctl.commands.keys import find_key, key_names
 from prismctl.commands.price_views import NO_PRICE
 from prismctl.errors import UsageProblem
@@ -88,12 +88,11 @@ def _groups(text: str) -> list[str]:
     groups = [name.strip() for name in text.split(",") if name.strip()]
     for name in groups:
         if name not in GROUPS:
-            near = get_close_matches(name, GROUPS, n=1)
             msg = f"--by does not know {name!r}"
-            hint = f"did you mean {near[0]}?" if near else f"one of: {', '.join(GROUPS)}"
+            hint = nearest.hint(name, GROUPS, otherwise=nearest.one_of(GROUPS))
             raise UsageProblem(msg, hint=hint)
     if not groups:
-        raise UsageProblem("--by names nothing to sum by", hint=f"one of: {', '.join(GROUPS)}")
+        raise UsageProblem("--by names nothing to sum by", hint=nearest.one_of(GROUPS))
     return groups
 
 

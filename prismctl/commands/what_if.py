@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl.commands import key_flags, price_views
+from prismctl.commands import key_flags, lookup, price_views
 from prismctl.errors import ApiError, UsageProblem
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, loads, pick
 from prismctl.output import human
@@ -106,7 +106,8 @@ def explain(session: "Session", body: Object, *, who: str) -> None:
         out.item(answer, EXPLANATION)
         if out.is_for_people:
             out.stream(_lines(answer, out.look))
-    check_allowed(answer)
+    with lookup.saying_near_models(as_text(body.get("model")), session.admin.models):
+        check_allowed(answer)
 
 
 def check_allowed(explanation: Object) -> None:

@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from prismctl import nearest
 from prismctl.errors import ApiError, PrismctlError, UsageProblem
 from prismctl.jsontext import Json, Object, as_objects, dumps, has, pick
 from prismctl.output import data, safe, table
@@ -212,8 +212,7 @@ class Output:
         for name in self.fields:
             if rows and not any(has(row, name) for row in rows):
                 known = _paths(rows)
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+                hint = nearest.hint(name, known, otherwise=nearest.one_of(known))
                 msg = f"there is no field {name!r} here"
                 raise UsageProblem(msg, hint=hint)
 
