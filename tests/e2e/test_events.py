@@ -127,14 +127,21 @@ def test_tick(daemon: Daemon, key: Key) -> None:
     assert provider["latency_ewma_ms"] > 0
 
 
+def replace(file: Path, text: str) -> None:
+    """As an editor does: the watch must not put a file in force that is half written."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
 def test_config(start: StartDaemon) -> None:
     daemon = start(CONFIG)
     with feed(daemon, topics="config") as viewer:
-        daemon.config.write_text(BAD_CONFIG)
+        replace(daemon.config, BAD_CONFIG)
         assert daemon.admin.post("/-/reload").status_code == 400
         refused = viewer.next_of("config", action="refused")
         assert "colour" in refused["problems"][0]
-        daemon.config.write_text(OTHER_CONFIG)
+        replace(daemon.config, OTHER_CONFIG)
         daemon.admin.post("/-/reload").raise_for_status()
         reloaded = viewer.next_of("config", action="reloaded")
     assert reloaded["hash"] == daemon.admin.get("/-/config").json()["hash"]
