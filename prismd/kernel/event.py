@@ -1,10 +1,13 @@
 """One thing that happened, as the event feed keeps it: what it is about, not yet what is said."""
 
+import logging
 from collections.abc import Callable
 
 import msgspec
 
 from prismd.kernel import jsonio
+
+log = logging.getLogger("prism.events")
 
 
 class Event(msgspec.Struct, gc=False, eq=False):
@@ -17,7 +20,7 @@ class Event(msgspec.Struct, gc=False, eq=False):
     about: object
     tell: Callable[[object], dict[str, object]]
     """Makes the body from ``about``, only when somebody looks: most events nobody sees."""
-    _json: bytes = b""
+    _json: bytes | None = None
 
     @property
     def body(self) -> dict[str, object]:
@@ -28,9 +31,14 @@ class Event(msgspec.Struct, gc=False, eq=False):
     def json(self) -> bytes:
         """The event as JSON but for the closing brace, so that a viewer can be told more in it.
 
-        Made once, however many watch.
+        Made once, however many watch. Empty if it cannot be told: it is left out, or all who watch
+        would fail at it, and again when they come back.
         """
-        if not self._json:
+        if self._json is None:
             head = {"type": self.topic, "id": self.seq, "ts_s": round(self.ts_s, 3)}
-            self._json = jsonio.encode({**head, "node": self.node, **self.body})[:-1]
+            try:
+                self._json = jsonio.encode({**head, "node": self.node, **self.body})[:-1]
+            except Exception:
+                log.exception("the event %d (%s) cannot be told", self.seq, self.topic)
+                self._json = b""
         return self._json

@@ -2,13 +2,17 @@
 
 A viewer that is too slow loses its oldest events and is told how many; it makes nobody wait. Of
 what happens often it is given no more than it has asked for, and with each how many were left out.
+A filter that fails is no fault of what it was asked about: whoever publishes does not hear of it.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
 from prismd.kernel.event import Event
+
+log = logging.getLogger("prism.events")
 
 VIEWER_EVENTS = 1_000
 OFTEN = ("call", "guard")
@@ -57,6 +61,7 @@ class Viewer:
 
     def __init__(self, wants: Wants | None = None, *, per_s: int | None = None) -> None:
         self._wants = wants
+        self._has_failed = False
         self._samplers = {} if per_s is None else {topic: Sampler(per_s) for topic in OFTEN}
         self._missed: dict[str, int] = {}
         """Reason → events that ``take_missed`` has to tell of."""
@@ -68,8 +73,15 @@ class Viewer:
     def offer(self, event: Event) -> None:
         """Queue an event if it is wanted; drop the oldest when full."""
         topic = event.topic
-        if self._wants is not None and not self._wants(topic, event.about):
-            return
+        if self._wants is not None:
+            try:
+                if not self._wants(topic, event.about):
+                    return
+            except Exception:
+                if not self._has_failed:
+                    self._has_failed = True
+                    log.exception("a viewer is not given what its filter fails to judge")
+                return
         left_out = 0 if topic in OFTEN else None
         if left_out is not None and (sampler := self._samplers.get(topic)) is not None:
             if not sampler.passes(event.ts_s):

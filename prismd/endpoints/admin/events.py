@@ -105,7 +105,7 @@ def _gap(reason: str, missed: int, node: str) -> bytes:
 
 async def _bodies_of(event: Event, bodies: BodyLog) -> bytes:
     """Return what was asked and answered in a call as more members of its event."""
-    if event.topic != "call" or not event.body["has_bodies"]:
+    if event.topic != "call" or not event.json or not event.body["has_bodies"]:
         return b""
     view = bodies_view(await bodies.get(str(event.body["request_id"])))
     return b"," + jsonio.encode(view)[1:-1]
@@ -113,5 +113,7 @@ async def _bodies_of(event: Event, bodies: BodyLog) -> bytes:
 
 def _encode(queued: Queued, more: bytes = b"") -> bytes:
     event, left_out = queued
+    if not event.json:
+        return b""
     end = more + (b"}" if left_out is None else b',"left_out":%d}' % left_out)
     return sse.encode(event.json + end, event=event.topic, event_id=str(event.seq))

@@ -55,3 +55,25 @@ async def test_what_is_queued_leaves_before_the_feed_ends(bus: Bus) -> None:
     opened, last = [chunk async for chunk in follow(viewer, "here")]
     assert opened == b": prism event feed\n\n"
     assert b"draining" in last
+
+
+def _tell(number: int) -> dict[str, object]:
+    return {"number": 1 // (number - 1) if number else object()}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_an_event_that_cannot_be_told_is_left_out(
+    bus: Bus, caplog: pytest.LogCaptureFixture, *, is_late: bool
+) -> None:
+    """Who watches goes on, and so does who comes back to what is kept."""
+    viewer = bus.watch(("call",))
+    for number in range(4):
+        bus.publish_about("call", 8.0, number, _tell)
+    if is_late:
+        viewer = bus.watch(("call",), after_seq=bus._first)
+    bus.close()
+    sent = b"".join([part async for part in follow(viewer, "here")]).replace(b',"left_out":0', b"")
+    assert sent.count(b"event: call") == 2
+    assert b'"number":1}' in sent
+    assert b'"number":0}' in sent
+    assert caplog.text.count("cannot be told") == 2

@@ -96,6 +96,21 @@ async def test_who_only_watches_takes_neither_the_answer_nor_the_money(
     assert "a fault of ours" in caplog.text
 
 
+async def test_a_viewer_whose_filter_fails_takes_neither_an_answer_nor_a_refusal(
+    key: Key, caplog: pytest.LogCaptureFixture
+) -> None:
+    bus = key.gateway.bus
+    failing, other = bus.watch(("call", "guard"), _fails), bus.watch(("call", "guard"))
+    assert (await key.call()).status_code == 200
+    refused = await key.call(max_tokens=10**9)
+    assert refused.json()["error"]["code"] == "insufficient_credits"
+    topics = [event.topic for event, _ in await other.take(9)]
+    assert topics == ["call", "call", "guard"]
+    assert (await key.books())[1] == 0
+    bus.unwatch(failing)
+    assert caplog.text.count("its filter fails") == 1
+
+
 async def test_an_answer_that_cannot_be_kept_does_not_keep_the_money_held(
     key: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,8 @@
 import asyncio
 import json
+from typing import cast
+
+import pytest
 
 from prismd.kernel.bus import CALL_RING_EVENTS, KEPT_PER_S, RING_EVENTS, Bus
 from prismd.kernel.viewer import VIEWER_EVENTS, Viewer
@@ -23,6 +26,22 @@ async def test_a_viewer_gets_what_it_wants_in_order() -> None:
         bus.publish("budget", {})
     assert await numbers(viewer, 2) == [0, 2]
     assert await numbers(viewer, 9) == [3]
+
+
+async def test_a_filter_that_fails_breaks_neither_who_publishes_nor_another_viewer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails_at_odd(_: str, about: object) -> bool:
+        return 1 // (1 - cast("int", about) % 2) == 1
+
+    bus = Bus(lambda: 8.0)
+    viewers = [bus.watch(CALLS), bus.watch(CALLS, fails_at_odd), bus.watch(CALLS)]
+    for number in range(4):
+        call(bus, number)
+    assert [await numbers(viewer, 9) for viewer in viewers] == [[0, 1, 2, 3], [0, 2], [0, 1, 2, 3]]
+    assert caplog.text.count("its filter fails") == 1
+    late = bus.watch(CALLS, fails_at_odd, after_seq=bus._first)
+    assert await numbers(late, 9) == [0, 2]
 
 
 async def test_a_body_is_made_once_however_many_watch() -> None:
