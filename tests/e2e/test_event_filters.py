@@ -126,7 +126,8 @@ def test_of_many_calls_a_viewer_is_given_some_and_told_how_many_not(
         made, events = burst(daemon, key, viewer)
     seconds = [int(float(str(event["ts_s"]))) for event in events]
     assert max(seconds.count(second) for second in seconds) <= per_s + 1  # ts_s is rounded
-    assert len(events) < made / 2
+    assert len(events) <= (per_s + 1) * len(set(seconds))
+    assert len(events) < made or per_s == SAMPLE_PER_S  # so slow a machine is possible
     assert len(events) + sum(int(str(event["left_out"])) for event in events) == made
 
 

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -275,7 +276,9 @@ def test_the_life_of_a_job(start: StartDaemon) -> None:
             copy.write(b"more")
         assert daemon.admin.post(f"/-/backups/{backup['id']}/verify").status_code == 409
         daemon.admin.post("/-/ledger/verify").raise_for_status()
-        events = [viewer.next() for _ in range(8)]
+        daemon.admin.post("/-/audit/verify").raise_for_status()
+        daemon.admin.post("/-/audit/verify", params={"noted_head": "0" * 64}).raise_for_status()
+        events = [viewer.next() for _ in range(12)]
     told = [(e["kind"], e["action"], e["job_id"], e.get("error")) for e in events]
     assert told == [
         ("backup", "started", None, None),
@@ -286,6 +289,10 @@ def test_the_life_of_a_job(start: StartDaemon) -> None:
         ("verify", "failed", backup["id"], "backup_damaged"),
         ("ledger_verify", "started", None, None),
         ("ledger_verify", "finished", None, None),
+        ("audit_verify", "started", None, None),
+        ("audit_verify", "finished", None, None),
+        ("audit_verify", "started", None, None),
+        ("audit_verify", "failed", None, "not_sound"),
     ]
 
 
@@ -310,7 +317,7 @@ def test_the_log(start: StartDaemon) -> None:
     assert all(character.isprintable() for character in warned["message"])
 
 
-def test_what_was_asked_and_answered_is_in_no_event(start: StartDaemon, key: Key) -> None:
+def test_what_was_asked_and_answered_is_in_no_event(start: StartDaemon) -> None:
     daemon = start(CONFIG)
     secret = "cinnamon-armadillo"
     key = daemon.create_key(budgets=[{"limit": "0.0001", "hard": False, "window": "total"}])
@@ -359,3 +366,14 @@ def _viewers(daemon: Daemon) -> int:
     page = daemon.admin.get("/-/metrics").text
     (line,) = (line for line in page.splitlines() if line.startswith("prism_event_viewers "))
     return int(float(line.split()[1]))
+
+
+def test_the_line_is_alive_when_nothing_happens(daemon: Daemon, deep: bool) -> None:
+    if not deep:
+        pytest.skip("takes 30 s: --deep")
+    with daemon.admin.stream("GET", "/-/events", params={"topics": "job"}, timeout=20) as answer:
+        came = [
+            (chunk, time.monotonic()) for _, chunk in zip(range(3), answer.iter_raw(), strict=False)
+        ]
+    assert [chunk for chunk, _ in came] == [b": prism event feed\n\n", b": \n\n", b": \n\n"]
+    assert all(14 < later - at < 17 for (_, at), (_, later) in pairwise(came))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel, JsonValue
 
 from prismd.endpoints import deps
+from prismd.endpoints.admin.jobs import NOT_SOUND, job
 from prismd.endpoints.queries import moment, number
 from prismd.endpoints.replies import ListOf, json_reply, page
 from prismd.kernel import clock, jsonio
@@ -82,8 +83,12 @@ async def verify_audit(
     noted_head: Annotated[str | None, Query(description="a head told earlier")] = None,
 ) -> Response:
     """Recompute the whole chain."""
-    verdict = await gateway.audit.verify(gateway.stores.state, noted_head=noted_head)
-    broken = verdict.broken_seq
+    with job(gateway.bus, "audit_verify") as running:
+        verdict = await gateway.audit.verify(gateway.stores.state, noted_head=noted_head)
+        broken = verdict.broken_seq
+        running.error = (
+            None if broken is None and verdict.has_noted_head is not False else NOT_SOUND
+        )
     return json_reply(
         {
             "object": "audit_verdict",

@@ -94,7 +94,8 @@ async def follow(viewer: Viewer, node: str, bodies: BodyLog | None = None) -> As
             yield b"".join(gaps)
             for one in queued:  # each as large as a call may be
                 yield _encode(one, await _bodies_of(one[0], bodies))
-        await asyncio.sleep(PAUSE_S)
+        # Who is behind does not wait as well, but lets others run.
+        await asyncio.sleep(PAUSE_S if len(queued) < MAX_TOGETHER else 0)
 
 
 def _gap(reason: str, missed: int, node: str) -> bytes:

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from prismd.kernel.bus import Bus
 from prismd.kernel.errors import PrismError
 
+NOT_SOUND = "not_sound"
+"""The error of a verification that came to its end and has found something."""
+
 
 @dataclass(slots=True)
 class Job:
-    """Work that runs; its ``id`` may become known on the way."""
+    """Work that runs; what it is about, and that it is in vain, may become known on the way."""
 
     id: str | None
+    error: str | None = None
 
 
 @contextmanager
@@ -32,4 +36,7 @@ def job(bus: Bus, kind: str, job_id: str | None = None) -> Iterator[Job]:
     except BaseException as error:
         tell("failed", error=error.code if isinstance(error, PrismError) else type(error).__name__)
         raise
-    tell("finished")
+    if running.error is None:
+        tell("finished")
+    else:
+        tell("failed", error=running.error)

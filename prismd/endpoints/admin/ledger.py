@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel
 
 from prismd.endpoints import deps
-from prismd.endpoints.admin.jobs import job
+from prismd.endpoints.admin.jobs import NOT_SOUND, job
 from prismd.endpoints.queries import moment, number
 from prismd.endpoints.replies import ListOf, Usd, json_reply, page, time_text, usd
 from prismd.store import statements
@@ -163,8 +163,9 @@ async def list_holds(
 @room.post("/verify", response_model=Verification)
 async def verify_ledger(gateway: deps.TheGateway) -> Response:
     """Recompute the whole ledger while calls go on, and name the first row that is wrong."""
-    with job(gateway.bus, "ledger_verify"):
+    with job(gateway.bus, "ledger_verify") as running:
         report = await asyncio.to_thread(verify, gateway.data_dir.state_db, gateway.audit)
+        running.error = None if report.is_sound else NOT_SOUND
     return json_reply(
         {
             "object": "verification",
