@@ -104,9 +104,10 @@ def check(
         bool, typer.Option("--exit-code", help="With --remote: end with 10 if it changes something")
     ] = False,
 ) -> None:
-    """Check a file with the prismd of this machine, or with --remote at the gateway itself.
+    """Check a file, here or at the gateway.
 
-    Nothing is changed. A file that cannot be used ends with exit code 2.
+    The prismd of this machine looks at it; with --remote the gateway itself does, and what it would
+    change there is shown. Nothing is changed. A file that cannot be used ends with exit code 2.
     """
     if remote:
         has_changes = _show_changes(session_of(ctx), file)
@@ -135,9 +136,10 @@ def diff(
         Path | None, typer.Argument(help="A prism.yaml; else the one on the gateway's disk")
     ] = None,
 ) -> None:
-    """Show what a configuration would change at the gateway. Nothing is changed.
+    """Show what a file would change at the gateway.
 
-    Without a file: what `prismctl config reload` would do. Exit code 10 if there are changes.
+    Nothing is changed. Without a file: what `prismctl config reload` would do. Exit code
+    10 if there are changes.
     """
     if _show_changes(session_of(ctx), file):
         raise typer.Exit(ExitCode.DIFFERENT)

@@ -179,10 +179,10 @@ def check_key(
     stream: what_if.Stream = False,
     tag: what_if.Tag = None,
 ) -> None:
-    """Say whether a call with a key would be let in now, and which rule decides. Nothing is sent.
+    """Say whether a call would be let in now.
 
-    Exit code 0 if it would be answered, else that of the refusal; the answer is printed all the
-    same.
+    And which rule decides, where it would go, what it would cost; nothing is sent. Exit code 0 if
+    it would be let in, else that of the refusal; the answer is printed all the same.
     """
     session = session_of(ctx)
     found = find_key(session, key)

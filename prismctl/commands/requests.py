@@ -31,7 +31,8 @@ Request = Annotated[
     str, typer.Argument(metavar="ID", help="From the header x-request-id, or its beginning")
 ]
 Since = Annotated[
-    str | None, typer.Option(help="From: 10m, 24h, or a time such as 2027-01-31T12:00Z")
+    str | None,
+    typer.Option(help="From: 10m, 24h, or a time such as 2027-01-31T12:00Z", metavar="WHEN"),
 ]
 
 
@@ -69,13 +70,16 @@ def list_requests(
     ] = None,
     since: Since = None,
     until: Annotated[
-        str | None, typer.Option(help="To, itself excluded; as --since", metavar="SINCE")
+        str | None, typer.Option(help="To, itself excluded; as --since", metavar="WHEN")
     ] = None,
     limit: Annotated[
         int, typer.Option(help="At most so many, the newest", min=1, metavar="N")
     ] = NEWEST,
 ) -> None:
-    """List calls, newest first: the newest 50, or as many as --limit says."""
+    """List calls, newest first.
+
+    It is the newest 50, or as many as --limit says, of those that all the flags describe.
+    """
     session = session_of(ctx)
     answer = session.admin.requests(
         limit=limit,
@@ -106,7 +110,10 @@ def get_request(
         bool, typer.Option("--bodies", help="Also what was asked and answered, if it is kept")
     ] = False,
 ) -> None:
-    """Show the record of a call: who asked, each stage, each attempt, each line of the bill."""
+    """Show the record of a call.
+
+    Who asked, each stage, each attempt, each line of the bill; `explain` says it in sentences.
+    """
     session = session_of(ctx)
     answer, out = find_request(session, request, has_bodies=bodies), session.out
     out.item(answer, REQUEST)
@@ -127,9 +134,10 @@ def get_request(
     "prismctl requests explain req_01J -o json",
 )
 def explain_request(ctx: typer.Context, request: Request) -> None:
-    """Say why a call went as it did: who asked, what let it in or refused it, where it went.
+    """Say in sentences why a call went as it did.
 
-    Then where its time went, what it cost, and what to do if it failed.
+    Who asked, what let it in or refused it, where it went, where its time went, what it cost, and
+    what to do if it failed.
     """
     session = session_of(ctx)
     answer, out = find_request(session, request), session.out
@@ -158,9 +166,10 @@ def curl_request(
         Sdk | None, typer.Option("--sdk", help="Code for an SDK instead: python", metavar="NAME")
     ] = None,
 ) -> None:
-    """Print a command that makes a call again, with the key in $PRISMCTL_API_KEY.
+    """Print a command that makes a call again.
 
-    It sends what was sent, if the gateway keeps bodies; else a placeholder for the messages.
+    Its key is in $PRISMCTL_API_KEY. It sends what was sent, if the gateway keeps bodies; else a
+    placeholder for the messages.
     """
     from prismctl.commands import request_code
 
@@ -209,16 +218,17 @@ def replay_request(
         bool, typer.Option("--exit-code", help="End with 10 if the texts differ")
     ] = False,
 ) -> None:
-    """Make a call again, on another model or provider, and show the difference.
+    """Make a call again, and show the difference.
 
-    It is a call like any other: limits hold, and it is charged. The gateway must have kept what
-    was asked (logging.request_logging.include_bodies).
+    On another model or provider, say. It is a call like any other: limits hold, and it is charged.
+    The gateway must have kept what was asked (logging.request_logging.include_bodies).
     """
     from prismctl.commands.replay_views import show_replay
 
     session = session_of(ctx)
     session.flags.timeout = session.flags.timeout or REPLAY_TIMEOUT_S
     call = find_request(session, request)
+    what_if.check_kept(call)
     payer = {"id": call.get("key_id"), "name": call.get("key_name")}
     payer = payer if key is None else find_key(session, key)
     changes: Object = {"model": model, "provider": provider, "key": key and payer.get("id")}

@@ -32,10 +32,10 @@ def explain_route(
     stream: what_if.Stream = False,
     tag: what_if.Tag = None,
 ) -> None:
-    """Say where a call would go, why there, and what it would cost. Nothing is sent.
+    """Say where a call would go, why there, and what it would cost.
 
-    Without --key the rules of keys are left out. A call that would be refused ends with the exit
-    code of that refusal; the answer is printed all the same.
+    Nothing is sent. Without --key the rules of keys are left out. A call that would be refused ends
+    with the exit code of that refusal; the answer is printed all the same.
     """
     session = session_of(ctx)
     found = None if key is None else find_key(session, key)

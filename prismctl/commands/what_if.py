@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,6 +128,17 @@ def check_allowed(explanation: Object) -> None:
     ]
     message = as_text(explanation.get("message")) or "it would be refused"
     raise _error(status, explanation.get("code"), message, details[0] if details else {})
+
+
+def check_kept(call: Object) -> None:
+    """Refuse to ask whether a call should be made again that cannot be.
+
+    Raises:
+        ApiError: as the gateway would answer.
+    """
+    if call.get("has_bodies") is False:
+        message = f"what was asked in {as_text(call.get('id'))} is not kept: it cannot be replayed"
+        raise _error(HTTPStatus.CONFLICT, "bodies_not_stored", message, {})
 
 
 def check_replayed(answer: Object) -> None:

@@ -17,7 +17,7 @@ SAME = calls.REPLAYED | {
 
 @pytest.fixture
 def gateway(stub: StubGateway) -> StubGateway:
-    stub.on("GET", "/-/requests/req_0001", calls.TRACE)
+    stub.on("GET", "/-/requests/req_0001", calls.TRACE | {"has_bodies": True})
     stub.on("POST", "/-/explain", calls.ALLOWED)
     stub.on("POST", "/-/requests/req_0001/replay", calls.REPLAYED)
     stub.on("GET", "/-/keys", listing(key(id="key_0009", name="lab")))
@@ -114,6 +114,14 @@ def test_bodies_that_were_not_kept_say_how_to_keep_them(cli: Run, gateway: StubG
     result = cli("requests", "replay", "req_0001", "--yes")
     assert (result.code, result.out) == (5, "")
     assert "hint: keep them from now on: logging.request_logging.include_bodies" in result.err
+
+
+def test_nobody_is_asked_about_what_cannot_be_done(cli: Run, gateway: StubGateway) -> None:
+    gateway.on("GET", "/-/requests/req_0001", calls.TRACE | {"has_bodies": False})
+    result = cli("requests", "replay", "req_0001")
+    assert (result.code, result.out) == (5, "")
+    assert "hint: keep them from now on" in result.err
+    assert posts(gateway) == []
 
 
 def test_a_setting_that_is_none_is_2(cli: Run, gateway: StubGateway) -> None:
