@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from prismctl.commands.request_views import status
-from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, pick
+from prismctl.jsontext import Json, Object, as_object, as_text, pick
 from prismctl.output import human
 from prismctl.output.difference import differences
 from prismctl.output.human import Look
@@ -35,14 +35,13 @@ REPLAY = View(
 
 
 def show_replay(out: "Output", answer: Object) -> None:
-    """Show a replay: to people two columns of figures, and the texts where they differ."""
-    if not out.is_for_people:
-        out.item(answer, REPLAY)
-        return
+    """Show a replay: two columns of figures in a terminal, and the texts where they differ."""
     original, replay = as_object(answer.get("original")), as_object(answer.get("replay"))
     if out.look.is_people:
         rows = [row for row in _rows(original, replay, out.look) if row["before"] or row["after"]]
         out.stream(out.laid_out(rows, _SIDES))
+        if original.get("is_stream") and not replay.get("is_stream"):
+            out.stream("The first was streamed, the replay is not: its first byte came late.\n")
     else:
         out.item(answer, REPLAY)
     if replay.get("error") is None:
@@ -76,12 +75,7 @@ def _rows(original: Object, replay: Object, look: Look) -> list[Object]:
         row("input tokens", "usage.input_tokens", human.number),
         row("output tokens", "usage.output_tokens", human.number),
         row("cost", "cost", human.money),
-        {
-            "what": "finish",
-            "before": _finish(original),
-            "after": _finish(replay),
-            "change": "",
-        },
+        row("finish", "finish_reason"),
     ]
 
 
@@ -100,14 +94,6 @@ def _change(before: Json, after: Json, look: Look, show: "Callable[[Json, Look],
     return f"{'+' if more > 0 else '-'}{shown}"
 
 
-def _finish(call: Object) -> str:
-    """Return why an answer ended, where it is told."""
-    if reason := as_text(call.get("finish_reason")):
-        return reason
-    choices = as_objects(pick(call, "response_body.choices"))
-    return as_text(choices[0].get("finish_reason")) if choices else ""
-
-
 def _text(call: Object) -> str:
     return as_text(call.get("text"))
 
@@ -115,5 +101,7 @@ def _text(call: Object) -> str:
 def _alike(answer: Object, look: Look) -> str:
     if pick(answer, "difference.is_same_text"):
         return "The texts are the same."
+    if pick(answer, "difference.is_same_text") is None:
+        return "The texts cannot be compared: one of them is not kept."
     alike = human.share(pick(answer, "difference.text_similarity"), look)
     return f"The texts differ{f'; they are {alike} alike' if alike else ''}."

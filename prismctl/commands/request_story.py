@@ -10,7 +10,7 @@ from prismctl.commands.price_views import BILL
 from prismctl.commands.prose import Prose
 from prismctl.commands.request_advice import advise
 from prismctl.commands.request_views import FIRST_FAILURE, key_name, status, status_tone
-from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, pick
+from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
 from prismctl.output import bars, human, safe
 from prismctl.output.table import Column
 
@@ -95,7 +95,8 @@ def _say_who(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     parts = [f"Key {name}" + (f" ({key_id})" if key_id != name else "")]
     parts += [f"owner {owner}" for owner in (as_text(call.get("owner")),) if owner]
     parts += [f"org {org}" for org in (as_text(call.get("org_id")),) if org]
-    parts += [f"from {ip}" for ip in (as_text(pick(stages.get("permit", {}), "ip")),) if ip]
+    known = {**stages.get("refused", {}), **stages.get("permit", {})}
+    parts += [f"from {ip}" for ip in (as_text(known.get("ip")),) if ip]
     prose.title("Who asked for what?")
     prose.say(f"{', '.join(parts)}; {human.moment(call.get('created_at'), prose.look)}.")
     how = "streamed" if call.get("is_stream") else "in one piece"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prismctl import spans
-from prismctl.commands import amounts, lookup, request_record, what_if
+from prismctl.commands import amounts, lookup, request_record
 from prismctl.commands.keys import find_key
 from prismctl.commands.request_code import Sdk
 from prismctl.commands.request_views import REQUEST, REQUESTS
@@ -13,7 +13,7 @@ from prismctl.errors import ApiError, NotThere
 from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Object, as_objects, as_text, pick
-from prismctl.output import ask, safe
+from prismctl.output import safe
 
 if TYPE_CHECKING:
     from prismctl.session import Session
@@ -23,8 +23,6 @@ app = noun("Calls: find them, see why each went its way, make one again.")
 NEWEST = 50
 SEARCHED = 1_000
 """Calls among which the beginning of an id is looked for."""
-REPLAY_TIMEOUT_S = 600.0
-"""How long a replay may take, unless --timeout says otherwise: as long as a model needs."""
 _WHOLE_ID = 40
 
 Request = Annotated[
@@ -223,50 +221,28 @@ def replay_request(
     On another model or provider, say. It is a call like any other: limits hold, and it is charged.
     The gateway must have kept what was asked (logging.request_logging.include_bodies).
     """
-    from prismctl.commands.replay_views import show_replay
+    from prismctl.commands import replaying
+    from prismctl.commands.replay_views import REPLAY, show_replay
 
     session = session_of(ctx)
-    session.flags.timeout = session.flags.timeout or REPLAY_TIMEOUT_S
+    session.flags.timeout = session.flags.timeout or replaying.TIMEOUT_S
     call = find_request(session, request)
-    what_if.check_kept(call)
+    replaying.check_kept(call)
     payer = {"id": call.get("key_id"), "name": call.get("key_name")}
     payer = payer if key is None else find_key(session, key)
     changes: Object = {"model": model, "provider": provider, "key": key and payer.get("id")}
     changes = {name: value for name, value in changes.items() if value is not None}
-    changes |= {"set": what_if.settings(set_)} if set_ else {}
-    _ask_to_replay(session, call, payer, changes)
+    changes |= {"set": replaying.settings(set_)} if set_ else {}
+    replaying.ask_first(session, call, payer, changes)
     session.out.note("replaying …", "dim")
     answer = session.admin.replay(as_text(call.get("id")), changes)
-    show_replay(session.out, answer)
-    what_if.check_replayed(answer)
+    if session.out.is_for_people:
+        show_replay(session.out, replaying.with_finish(session, answer))
+    else:
+        session.out.item(answer, REPLAY)
+    replaying.check_made(answer)
     if exit_code and not pick(answer, "difference.is_same_text"):
         raise typer.Exit(ExitCode.DIFFERENT)
-
-
-def _ask_to_replay(session: "Session", call: Object, payer: Object, changes: Object) -> None:
-    """Say what a replay would cost whom, and ask.
-
-    Raises:
-        ApiError: it would be refused.
-    """
-    body: Object = {
-        "model": changes.get("model", call.get("model")),
-        "key": payer.get("id"),
-        "op": call.get("op"),
-        "input_tokens": pick(call, "usage.input_tokens"),
-        "stream": call.get("is_stream"),
-    }
-    explanation = session.admin.explain(body)
-    what_if.check_allowed(explanation)
-    cost = what_if.cost_words(explanation, session.out.look)
-    name = as_text(payer.get("name")) or as_text(payer.get("id"))
-    question = (
-        f"Make {as_text(call.get('id'))} again with {as_text(body['model'])}: "
-        f"key {name} pays {cost}"
-    )
-    if session.flags.yes:
-        session.out.note(question)
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
 
 
 NOT_KEPT = (

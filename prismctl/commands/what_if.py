@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prismctl.commands import key_flags, lookup, price_views
-from prismctl.errors import ApiError, UsageProblem
-from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, loads, pick
+from prismctl.errors import ApiError
+from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
 from prismctl.output import human
 from prismctl.output.human import Look
 from prismctl.output.table import Column, View
@@ -127,37 +126,11 @@ def check_allowed(explanation: Object) -> None:
         if step.get("rule") == decided
     ]
     message = as_text(explanation.get("message")) or "it would be refused"
-    raise _error(status, explanation.get("code"), message, details[0] if details else {})
+    raise refusal(status, explanation.get("code"), message, details[0] if details else {})
 
 
-def check_kept(call: Object) -> None:
-    """Refuse to ask whether a call should be made again that cannot be.
-
-    Raises:
-        ApiError: as the gateway would answer.
-    """
-    if call.get("has_bodies") is False:
-        message = f"what was asked in {as_text(call.get('id'))} is not kept: it cannot be replayed"
-        raise _error(HTTPStatus.CONFLICT, "bodies_not_stored", message, {})
-
-
-def check_replayed(answer: Object) -> None:
-    """Raise the error that a replay got, if it got one.
-
-    Raises:
-        ApiError: its exit code is that of the same refusal of any call.
-    """
-    problem, status = pick(answer, "replay.error"), pick(answer, "replay.status")
-    if problem is None:
-        return
-    details = as_object(problem)
-    code = details.get("code") or pick(answer, "replay.error_code")
-    message = as_text(details.get("message")) or as_text(problem) or "no reason is known"
-    number = status if isinstance(status, int) else 500
-    raise _error(number, code, f"the replay failed: {message}", details)
-
-
-def _error(status: int, code: Json, message: str, details: Object) -> ApiError:
+def refusal(status: int, code: Json, message: str, details: Object) -> ApiError:
+    """Return the error that a caller would get, or got."""
     return ApiError(
         message,
         status=status,
@@ -167,25 +140,6 @@ def _error(status: int, code: Json, message: str, details: Object) -> ApiError:
         request_id=None,
         body={"error": details},
     )
-
-
-def settings(given: list[str]) -> Object:
-    """Read ``temperature=0`` … as parameters: JSON where it is JSON, else text.
-
-    Raises:
-        UsageProblem: one is not NAME=VALUE.
-    """
-    found: Object = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            msg = f"--set {text!r} is not NAME=VALUE"
-            raise UsageProblem(msg, hint="for example --set temperature=0")
-        try:
-            found[name] = loads(value)
-        except ValueError:
-            found[name] = value
-    return found
 
 
 def cost_words(explanation: Object, look: Look) -> str:

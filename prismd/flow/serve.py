@@ -85,7 +85,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
         said = Answer(error.status, _JSON, error_body(error, call.dialect))
         outcome = Outcome.failed(error, walk.last_tried, answer=said if error is caught else None)
-        trace.decided("refused", _refused(error), dict)
+        trace.decided("refused", _refused(error, walk), dict)
         await settle(walk, outcome)
         error.headers |= _error_headers(error, walk)
         raise
@@ -195,9 +195,11 @@ def _answered(step: Attempt) -> dict[str, object]:
     return {"provider": step.provider.id}
 
 
-def _refused(error: PrismError) -> dict[str, object]:
+def _refused(error: PrismError, walk: Walk) -> dict[str, object]:
     """Return what the trace says; not the words of a vendor: they may quote the prompt."""
     told: dict[str, object] = {"code": error.code, "param": error.param, "message": None}
+    if walk.admission is None:  # else an earlier stage has told it
+        told["ip"] = walk.call.caller.ip
     if isinstance(error, UpstreamError) and error.upstream_status is not None:
         return told
     limits = {name: text for name, text in error.headers.items() if name.startswith(_LIMITS)}

@@ -1,16 +1,30 @@
 """Calls at the real ``prismd``: found, explained, decided beforehand, made again."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.prismctl.processes import Home, up
 
+CONFIG = """\
+providers:
+  fake: {type: fake}
+  spare: {type: fake}
+logging:
+  request_logging: {include_bodies: true}
+"""
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     person = Home(tmp_path_factory.mktemp("home"))
-    with up(person, "--no-detect"):
+    config = person.path / "prism.yaml"
+    config.write_text(CONFIG)
+    with up(person, "--config", str(config)):
         yield person
 
 
@@ -35,6 +49,7 @@ def test_what_refused_a_call_is_told_with_its_number_then_and_now(home: Home) ->
     said = one_line(home.run("requests", "explain", request).stdout)
     assert "✕ refused calls per minute 1 of 1 calls in the last minute" in said
     assert "prismctl keys update slow --rpm N" in said
+    assert "from 127.0.0.1" in said
     check = home.run("keys", "check", "slow", "--model", "fake/echo")
     assert check.returncode == 9
     assert "DECIDED BY\trequests_per_minute\n" in check.stdout
@@ -82,6 +97,41 @@ def test_what_would_happen_is_the_exit_code(home: Home, words: tuple[str, ...], 
     result = home.run(*words)
     assert result.returncode == code, result.stderr
     assert result.stdout
+
+
+def test_a_call_is_made_again_elsewhere_and_the_difference_is_shown(home: Home) -> None:
+    assert home.run("chat", "-m", "fake/lorem+tokens=20", "tell me").returncode == 0
+    request = newest(home, "--model", "fake/lorem+tokens=20")
+    again = ("requests", "replay", request, "--yes", "--exit-code")
+    same = home.run(*again, "--model", "spare/lorem+tokens=20")
+    assert same.returncode == 0, same.stderr
+    assert "PROVIDER\tspare\n" in same.stdout
+    assert "The texts are the same." in same.stdout
+    longer = home.run(*again, "--model", "fake/lorem+tokens=30")
+    assert longer.returncode == 10
+    assert "{+" in longer.stdout
+    short = home.run(*again, "--set", "max_tokens=3", "-o", "json")
+    assert json.loads(short.stdout)["difference"]["output_tokens"] == -17
+    failed = home.run(*again, "--model", "fake/echo+status=503")
+    assert failed.returncode == 1
+    assert "the replay failed: " in failed.stderr
+    assert home.run("requests", "replay", request).returncode == 2
+
+
+def test_code_of_a_call_gets_the_same_answer(home: Home, tmp_path: Path) -> None:
+    text = 'it\'s "$(id)" \n 日本語 \\ \u202e'
+    assert home.run("chat", "-m", "fake/echo", text, "--no-stream").returncode == 0
+    request = newest(home, "--model", "fake/echo", "--status", "200")
+    code = home.run("requests", "curl", request, "--sdk", "python").stdout
+    assert "\u202e" not in code
+    secret = home.run("keys", "create", "again").stdout.strip()
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=home.env(PRISMCTL_API_KEY=secret), cwd=tmp_path,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{text}\n", "")
+    shown = home.json("requests", "get", request, "--bodies")
+    assert shown["request_body"]["messages"][-1]["content"] == text
 
 
 def test_doctor_compares_this_machine_with_the_gateway(home: Home) -> None:

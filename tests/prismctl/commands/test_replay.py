@@ -109,6 +109,29 @@ def test_a_replay_that_failed_is_shown_and_ends_with_its_code(
     assert "the replay failed: It\\x1b[2J broke." in result.err
 
 
+def test_a_terminal_also_sees_why_each_answer_ended(cli: Run, gateway: StubGateway) -> None:
+    answer = {
+        **calls.REPLAYED,
+        "original": {**calls.REPLAYED["original"], "has_bodies": True},
+        "replay": {**calls.REPLAYED["replay"], "has_bodies": True, "is_stream": False},
+    }
+    gateway.on("POST", "/-/requests/req_0001/replay", answer)
+    gateway.on("GET", "/-/requests/req_0001", calls.TRACE | calls.BODIES)
+    cut = {"response_body": {"choices": [{"finish_reason": "length"}]}}
+    gateway.on("GET", "/-/requests/req_0002", calls.TRACE | cut)
+    out = cli("requests", "replay", "req_0001", "--yes", terminal=PEOPLE).out
+    [line] = [line for line in out.splitlines() if line.startswith("finish")]
+    assert line.split() == ["finish", "stop", "length"]
+    assert "its first byte came late" in out
+
+
+def test_texts_that_are_not_there_are_not_told_to_differ(cli: Run, gateway: StubGateway) -> None:
+    unknown = calls.REPLAYED["difference"] | {"is_same_text": None, "text_similarity": None}
+    gateway.on("POST", "/-/requests/req_0001/replay", calls.REPLAYED | {"difference": unknown})
+    result = cli("requests", "replay", "req_0001", "--yes")
+    assert "cannot be compared" in result.out
+
+
 def test_bodies_that_were_not_kept_say_how_to_keep_them(cli: Run, gateway: StubGateway) -> None:
     gateway.on("POST", "/-/requests/req_0001/replay", canned.error(409, "bodies_not_stored"))
     result = cli("requests", "replay", "req_0001", "--yes")

@@ -29,20 +29,42 @@ def test_added_and_removed_lines_stand_alone() -> None:
     assert differences("", "y", PIPE) == "-\n+ y\n"
 
 
-def test_only_the_changed_words_are_bold_and_marks_stand_without_colour() -> None:
+def test_only_the_changed_words_are_bold() -> None:
     shown = differences("the quick fox", "the slow fox", COLORED)
     assert "\x1b[31;1m quick\x1b[0m" in shown
     assert "\x1b[32;1m slow\x1b[0m" in shown
     assert "\x1b[31mthe\x1b[0m" in shown
-    assert without_color(shown) == differences("the quick fox", "the slow fox", PIPE)
+    assert without_color(shown) == "- the quick fox\n+ the slow fox\n"
+
+
+def test_without_colour_they_are_in_brackets() -> None:
+    shown = differences("the quick fox", "the slow fox", PIPE)
+    assert shown == "- the [-quick-] fox\n+ the {+slow+} fox\n"
+
+
+def test_a_line_that_changed_altogether_has_no_marks_but_those_of_the_line() -> None:
+    assert differences("one two", "three", PIPE) == "- one two\n+ three\n"
+
+
+def test_in_a_long_line_the_words_near_a_change_are_shown() -> None:
+    before = " ".join(f"w{number}" for number in range(100))
+    after = before.replace("w50", "new")
+    near, far = "w44 w45 w46 w47 w48 w49", "w51 w52 w53 w54 w55 w56"
+    assert differences(before, after, PIPE) == (
+        f"- … {near} [-w50-] {far} …\n+ … {near} {{+new+}} {far} …\n"
+    )
+    longer = differences(before, f"{before} more", PIPE)
+    assert longer == ("- … w94 w95 w96 w97 w98 w99\n+ … w94 w95 w96 w97 w98 w99 {+more+}\n")
+    plain = replace(PIPE, is_unicode=False)
+    assert differences(before, after, plain).startswith("- ... w44")
 
 
 def test_a_long_line_is_wrapped_and_every_part_is_marked() -> None:
-    before = "one two three four five six seven"
-    shown = differences(before, before + " eight", NARROW).splitlines()
-    assert all(len(line) <= NARROW.width for line in shown)
-    assert [line[0] for line in shown] == ["-", "-", "+", "+"]
-    assert "".join(f" {line[2:]}" for line in shown[:2]).split() == before.split()
+    shown = differences("one two three four five six", "one x y z four five six", NARROW)
+    lines = shown.splitlines()
+    assert all(len(line) <= NARROW.width for line in lines)
+    assert [line[0] for line in lines] == ["-", "-", "+", "+"]
+    assert lines[0] == "- one [-two three-]"
 
 
 def test_wide_letters_and_long_words_fit() -> None:
@@ -64,4 +86,4 @@ def test_very_long_lines_are_shown_whole() -> None:
     before = " ".join(str(number) for number in range(MAX_WORDS + 1))
     shown = differences(before, f"{before} more", PIPE)
     assert shown.count("more") == 1
-    assert "- 0 1 2" in shown
+    assert shown.count(" 1000 ") == 2
