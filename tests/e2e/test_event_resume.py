@@ -1,6 +1,7 @@
 """Who comes back to the event feed, and who reads too slowly: nothing is lost without a word."""
 
 import socket
+from contextlib import closing
 from http.client import HTTPResponse
 
 from prismd.kernel.viewer import VIEWER_EVENTS
@@ -93,18 +94,18 @@ def test_a_viewer_that_reads_too_slowly(start: StartDaemon) -> None:
         connection.connect(daemon.address)
         authorization = f"authorization: Bearer {daemon.admin_token}"
         connection.sendall(request("GET /-/events?sample=all&topics=call,config", authorization))
-        answer = HTTPResponse(connection)
-        answer.begin()
-        assert answer.readline() == b": prism event feed\n"
-        # What the system's buffers take is filled with few events, each of which is large.
-        daemon.config.write_text(TOO_MANY_PROBLEMS)
-        for _ in range(LARGE_EVENTS):
-            assert daemon.admin.post("/-/reload").status_code == 400
-        for _ in range(count):
-            assert daemon.chat(key, "fake/nope").status_code == 404
-        assert daemon.chat(key, "fake/end").status_code == 404
-        viewer = Feed(iter(lambda: answer.read1(1 << 16), b""))
-        events = viewer.until("call", model="fake/end")
+        with closing(HTTPResponse(connection)) as answer:
+            answer.begin()
+            assert answer.readline() == b": prism event feed\n"
+            # What the system's buffers take is filled with few events, each of which is large.
+            daemon.config.write_text(TOO_MANY_PROBLEMS)
+            for _ in range(LARGE_EVENTS):
+                assert daemon.admin.post("/-/reload").status_code == 400
+            for _ in range(count):
+                assert daemon.chat(key, "fake/nope").status_code == 404
+            assert daemon.chat(key, "fake/end").status_code == 404
+            viewer = Feed(iter(lambda: answer.read1(1 << 16), b""))
+            events = viewer.until("call", model="fake/end")
     gaps = [event for event in events if event["type"] == "gap"]
     assert gaps, "the buffers of the system are larger than what was sent"
     assert {gap["reason"] for gap in gaps} == {"slow"}
