@@ -152,7 +152,7 @@ class Dashboard(App[None]):
         """Draw strips and screen."""
         if not self._panes:
             return
-        self.query_one(Header).show(self.board, self.look, is_paused=self._is_paused)
+        self.query_one(Header).tell(self.board, self.look, is_paused=self._is_paused)
         if not self._is_paused or is_forced:
             self.pane.show(self.board)
 
@@ -251,19 +251,10 @@ class Dashboard(App[None]):
         self.is_settled = True
 
     def _draw_strips(self) -> None:
-        self.query_one(Tabs).show(self.entry)
+        self.query_one(Tabs).light(self.entry)
         contexts = (*self.pane.contexts, "everywhere")
         rows = keys.of(contexts, is_writing=self.is_writing)
-        self.query_one(Footer).show(rows, self.settings.keymap, self.look)
-
-    def on_resize(self) -> None:
-        """Draw the strips in the new width."""
-        if self._panes:
-            self.call_after_refresh(self._settle_strips)
-
-    def _settle_strips(self) -> None:
-        self.redraw()
-        self._draw_strips()
+        self.query_one(Footer).offer(rows, self.settings.keymap, self.look)
 
     def _complete(self, prompt: str, text: str) -> list[str]:
         return palette.complete(text) if prompt == ":" else []
@@ -375,4 +366,3 @@ class Dashboard(App[None]):
         """Take other colours."""
         self.settings = replace(self.settings, theme=name)
         self.theme = themes.THEMES[name].name
-        self.call_after_refresh(self._settle_strips)

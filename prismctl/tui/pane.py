@@ -125,10 +125,6 @@ class Pane(Widget):
         """The filter in force."""
         return self.table.filter if self.table is not None else ""
 
-    def on_resize(self) -> None:
-        """Draw anew in the new size, once the widgets inside have theirs."""
-        self.call_after_refresh(self.cockpit.redraw)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave dangerous actions out where nothing may be changed."""
         del parameters

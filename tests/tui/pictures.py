@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from prismctl.tui.app import Dashboard, Settings
 from prismctl.tui.replay import Replay, load
@@ -43,17 +44,34 @@ async def started(
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """Wait until all that was asked for is drawn: nothing changes for two frames any more."""
-    app, before = pilot.app, ""
+    """Wait until all that was asked for is drawn, however busy the machine is."""
+    app, calm = pilot.app, 0
     assert isinstance(app, Dashboard)
-    for _ in range(200):
-        await pilot.pause(1 / 30)
-        now = text(app)
-        if app.is_settled and now == before:
+    for _ in range(1_000):
+        await pilot.pause(0.005)
+        calm = calm + 1 if app.is_settled and _is_at_rest(app) else 0
+        if calm > 3:
             return
-        before = now
-    msg = f"the screen does not come to rest:\n{before}"
+    msg = f"the screen does not come to rest:\n{text(app)}"
     raise AssertionError(msg)
+
+
+def _is_at_rest(app: Dashboard) -> bool:
+    """Say whether nothing waits to be done, laid out or drawn."""
+    screen = app.screen
+    is_drawn = not (
+        screen._layout_required
+        or screen._repaint_required
+        or screen._dirty_widgets
+        or screen._callbacks
+    )
+    pumps = [app, screen, *screen.walk_children()]
+    return is_drawn and not any(
+        pump.message_queue_size or pump._next_callbacks or pump._layout_required
+        if isinstance(pump, Widget)
+        else pump.message_queue_size
+        for pump in pumps
+    )
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:

@@ -1,23 +1,25 @@
 """All keys, from their table."""
 
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from prismctl.tui import keys, palette, registry
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
 from prismctl.tui.pane import Cockpit, Pane
+from prismctl.tui.widgets.sheet import Sheet
 
 _TITLES = {
     "rows": "In a table",
     "subject": "The object under the cursor",
     "everywhere": "Everywhere",
 }
-_WIDTH = 12
+_WIDTH, _TWO_COLUMNS = 12, 100
+"""Cells."""
 
 
 class Help(Pane):
@@ -27,14 +29,13 @@ class Help(Pane):
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)
-        self._text = Static(markup=False)
-        self._width = 0
+        self._sheet = Sheet()
 
     def compose(self) -> ComposeResult:
         """A box that scrolls."""
         with VerticalScroll() as box:
             box.border_title = looks.line(("Keys", "bold"))
-            yield self._text
+            yield self._sheet
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -42,33 +43,29 @@ class Help(Pane):
         return ("dashboard", "--help")
 
     def show(self, board: Board) -> None:
-        """Draw the keys; in two columns where there is room."""
+        """Draw the keys, if they are not there."""
         del board
-        width = self._text.size.width
-        if width <= 0 or width == self._width:
-            return
-        self._width = width
-        blocks = [
-            self._keys(context) for context in dict.fromkeys(key.context for key in keys.TABLE)
-        ]
+        self._sheet.show(lambda width, _: self._drawn(width))
+
+    def _drawn(self, width: int) -> Content:
+        """Draw the keys; in two columns where there is room."""
+        blocks = [self._keys(name) for name in dict.fromkeys(key.context for key in keys.TABLE)]
         blocks.append(self._commands())
-        if width < 100:  # noqa: PLR2004 - cells
-            self._text.update(looks.lines([row for block in blocks for row in block]))
-            return
         rows = [row for block in blocks for row in block]
+        if width < _TWO_COLUMNS:
+            return looks.lines(rows)
+        left = 0
         # The right column begins at the block that is nearest to the middle.
-        middle, left = len(rows) / 2, 0
         for block in blocks:
-            if left + len(block) / 2 > middle:
+            if left + len(block) / 2 > len(rows) / 2:
                 break
             left += len(block)
         half, look = width // 2, self.cockpit.look
-        pairs: list[Content] = []
-        for at in range(max(left, len(rows) - left)):
-            one = rows[at] if at < left else Content("")
-            two = rows[left + at] if left + at < len(rows) else Content("")
-            pairs.append(looks.fitted(one, half - 2, look) + "  " + looks.fitted(two, half, look))
-        self._text.update(looks.lines(pairs))
+        pairs = [
+            looks.fitted(one, half - 2, look) + "  " + looks.fitted(two, half, look)
+            for one, two in zip_longest(rows[:left], rows[left:], fillvalue=Content(""))
+        ]
+        return looks.lines(pairs)
 
     def _keys(self, context: str) -> list[Content]:
         rows = [looks.text(_TITLES.get(context, context.title()), "accent")]

@@ -129,7 +129,7 @@ class Overview(Pane):
         now, minute = board.rates(NOW_S), board.rates()
         samples, _ = board.window(HISTORY_S)
         for name, reading in _readings(board, now, minute, samples).items():
-            self._tiles[name].show(reading, look)
+            self._tiles[name].read(reading, look)
         self._models.show(_model_rows(board), look)
         self._providers.show(_provider_rows(board), look)
         self._news.show(_news_rows(board), look)

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from prismctl.jsontext import Object, as_object, as_text
 from prismctl.output import human
@@ -16,6 +15,7 @@ from prismctl.tui import look as looks
 from prismctl.tui.board import Board
 from prismctl.tui.pane import Cockpit, Pane, Subject
 from prismctl.tui.screens.call_views import CALL
+from prismctl.tui.widgets.sheet import Sheet
 
 MAX_STEPS = 200
 _STAGES = {
@@ -41,8 +41,8 @@ class Trace(Pane):
         self._request = ""
         self._call: Object = {}
         self._problem = ""
-        self._text = Static(markup=False)
-        self._box = VerticalScroll(self._text)
+        self._sheet = Sheet()
+        self._box = VerticalScroll(self._sheet)
         self._drawn: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -77,31 +77,27 @@ class Trace(Pane):
             usage = as_object(answer.get("usage"))
             self._call = {**self._call, **usage, **answer, "request_id": self._request}
         self._drawn = ()
+        self.cockpit.redraw()
 
     def show(self, board: Board) -> None:
         """Draw the call, if there is something new to draw."""
         for call in board.calls if not self._call else ():
             if call.get("request_id") == self._request:
                 self._call = dict(call)
-        width = self._box.scrollable_content_region.width - 2
-        state = (self._request, len(self._call), self._problem, width)
-        if state == self._drawn or width <= 0:
+        state = (self._request, len(self._call), self._problem)
+        if state == self._drawn:
             return
-        self._drawn = state
-        look = self.cockpit.look
+        self._drawn, look = state, self.cockpit.look
         self._box.border_title = looks.line(("Trace ", "bold"), (self._request, "dim"))
+        call, problem = self._call, self._problem
         if not self._request:
-            self._text.update(
-                looks.text("open a call in Traffic with enter, or type :trace ID", "dim")
-            )
-        elif not self._call:
-            words = self._problem or f"asking the gateway {looks.glyphs(look).more}"
-            self._text.update(looks.text(words, "red" if self._problem else "dim"))
-        else:
-            parts = drawn(self._call, width, look)
-            if self._problem:
-                parts += [Content(""), looks.text(self._problem, "yellow")]
-            self._text.update(looks.lines(parts))
+            problem = "open a call in Traffic with enter, or type :trace ID"
+        elif not call and not problem:
+            problem = f"asking the gateway {looks.glyphs(look).more}"
+        said = [looks.text(problem, "yellow")] if problem else []
+        self._sheet.show(
+            lambda width, _: looks.lines([*(drawn(call, width, look) if call else []), *said])
+        )
 
 
 def drawn(call: Object, width: int, look: Look) -> list[Content]:

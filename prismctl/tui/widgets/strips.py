@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from textual.content import Content
-from textual.widgets import Static
 
 from prismctl.output.human import Look
 from prismctl.tui import keys
@@ -12,7 +11,10 @@ from prismctl.tui import look as looks
 from prismctl.tui.board import Board
 from prismctl.tui.keys import Key
 from prismctl.tui.registry import Entry
+from prismctl.tui.widgets.sheet import Sheet
 
+_ROOMY = 100
+"""Cells from which the version is shown, too."""
 _LINKS = {
     # state: (glyph, ASCII fall-back, tone)
     "live": ("●", "*", "good"),
@@ -38,15 +40,18 @@ def link(board: Board, look: Look) -> Content:
     return looks.text(words, tone)
 
 
-class Header(Static):
+class Header(Sheet):
     """One line: program, gateway, line, mode, version, time."""
 
     def __init__(self, name: str, url: str, *, is_writing: bool) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._gateway, self._url, self._is_writing = name, url, is_writing
 
-    def show(self, board: Board, look: Look, *, is_paused: bool) -> None:
+    def tell(self, board: Board, look: Look, *, is_paused: bool) -> None:
         """Draw it."""
+        self.show(lambda width, _: self._line(board, look, width, is_paused=is_paused))
+
+    def _line(self, board: Board, look: Look, width: int, *, is_paused: bool) -> Content:
         now = datetime.fromtimestamp(board.now_s, UTC)
         right: list[Content] = []
         if is_paused:
@@ -56,41 +61,41 @@ class Header(Static):
             right.append(Content.styled(" WRITE ", "bold $chip-text on $tone-bad"))
         else:
             right.append(looks.text("read-only", "dim"))
-        if board.version and self.size.width >= 100:  # noqa: PLR2004 - characters
+        if board.version and width >= _ROOMY:
             right.append(looks.text(f"v{board.version}", "dim"))
         right.append(looks.text(f"{now:%H:%M:%S}" if board.now_s else "--:--:--"))
         end = Content("  ").join(right)
         brand = Content.styled(" PRISM ", "bold $chip-text on $chip")
         where = looks.line(" ", (self._gateway, "bold"), "  ", (self._url, "dim"))
-        room = max(0, self.size.width - brand.cell_length - end.cell_length - 3)
-        self.update(brand + looks.fitted(where, room, look) + "  " + end)
+        room = max(0, width - brand.cell_length - end.cell_length - 3)
+        return brand + looks.fitted(where, room, look) + "  " + end
 
 
-class Tabs(Static):
+class Tabs(Sheet):
     """One line: the screens by number, the one that is shown lit."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._entries = [entry for entry in entries if entry.key]
 
-    def show(self, current: Entry) -> None:
+    def light(self, current: Entry) -> None:
         """Draw it; names are cut where there is no room for all."""
-        room = self.size.width - 1
+        self.show(lambda width, _: self._line(current, width - 1))
+
+    def _line(self, current: Entry, room: int) -> Content:
         longest = max((len(entry.title) for entry in self._entries), default=0)
         while longest > 1 and self._width(longest, current) > room:
             longest -= 1
         parts: list[Content] = []
         for entry in self._entries:
             if entry is current:
-                parts.append(
-                    Content.styled(f" {entry.key} {entry.title} ", "bold $chip-text on $chip")
-                )
+                parts.append(_lit(f" {entry.key} {entry.title} "))
             else:
                 title = entry.title[:longest]
                 parts.append(looks.line(" ", (entry.key, "accent"), " ", (title, "dim"), " "))
         if not current.key:
-            parts.append(Content.styled(f" {current.title} ", "bold $chip-text on $chip"))
-        self.update(Content("").join(parts))
+            parts.append(_lit(f" {current.title} "))
+        return Content("").join(parts)
 
     def _width(self, longest: int, current: Entry) -> int:
         names = [
@@ -100,31 +105,36 @@ class Tabs(Static):
         return sum(len(name) + 4 for name in names) + extra
 
 
-class Footer(Static):
+class Footer(Sheet):
     """One line: the keys of this screen, or what completes a command."""
 
-    def __init__(self) -> None:
-        super().__init__(markup=False)
-
-    def show(self, rows: Sequence[Key], keymap: Mapping[str, str], look: Look) -> None:
-        """Draw as many keys as there is room for; ``?`` is always among them."""
-        named = [row for row in rows if row.label]
-        last = [row for row in named if row.action in ("help", "quit")]
-        parts: list[Content] = []
-        tail = [self._hint(row, keymap) for row in last]
-        room = self.size.width - sum(part.cell_length for part in tail)
-        for row in named:
-            part = self._hint(row, keymap)
-            if row not in last and part.cell_length <= room:
-                room -= part.cell_length
-                parts.append(part)
-        self.update(looks.fitted(Content("").join([*parts, *tail]), self.size.width, look))
+    def offer(self, rows: Sequence[Key], keymap: Mapping[str, str], look: Look) -> None:
+        """Draw as many keys as there is room for; help and quit are always among them."""
+        self.show(lambda width, _: _hints(rows, keymap, look, width))
 
     def say(self, words: Content, look: Look) -> None:
         """Draw something else instead."""
-        self.update(looks.fitted(words, self.size.width, look))
+        self.show(lambda width, _: looks.fitted(words, width, look))
 
-    @staticmethod
-    def _hint(row: Key, keymap: Mapping[str, str]) -> Content:
-        tone = "bad" if row.is_dangerous else "accent"
-        return looks.line(" ", (keys.shown(row, keymap), tone), " ", (row.label, "dim"), " ")
+
+def _lit(words: str) -> Content:
+    return Content.styled(words, "bold $chip-text on $chip")
+
+
+def _hints(rows: Sequence[Key], keymap: Mapping[str, str], look: Look, width: int) -> Content:
+    named = [row for row in rows if row.label]
+    last = [row for row in named if row.action in ("help", "quit")]
+    tail = [_hint(row, keymap) for row in last]
+    room = width - sum(part.cell_length for part in tail)
+    parts: list[Content] = []
+    for row in named:
+        part = _hint(row, keymap)
+        if row not in last and part.cell_length <= room:
+            room -= part.cell_length
+            parts.append(part)
+    return looks.fitted(Content("").join([*parts, *tail]), width, look)
+
+
+def _hint(row: Key, keymap: Mapping[str, str]) -> Content:
+    tone = "bad" if row.is_dangerous else "accent"
+    return looks.line(" ", (keys.shown(row, keymap), tone), " ", (row.label, "dim"), " ")

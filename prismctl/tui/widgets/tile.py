@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual.content import Content
-from textual.widgets import Static
 
 from prismctl.output.human import Look
 from prismctl.tui import look as looks
 from prismctl.tui.widgets import chart
+from prismctl.tui.widgets.sheet import Sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,33 +27,26 @@ class Reading:
     """What a full column means at least."""
 
 
-class Tile(Static):
+class Tile(Sheet):
     """One number. As high as it is, so high is the chart."""
 
     def __init__(self, title: str) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self.border_title = looks.text(title)
 
-    def show(self, reading: Reading, look: Look) -> None:
+    def read(self, reading: Reading, look: Look) -> None:
         """Draw it."""
-        width, height = self.content_size.width, self.content_size.height
-        if width <= 0 or height <= 0:
-            return
-        number = looks.line((reading.number, reading.number_tone), " ", (reading.unit, "dim"))
-        aside = reading.aside or Content("")
-        room = width - number.cell_length
-        rows = [number]
-        if aside.cell_length < room:
-            rows = [number + aside.pad_left(room - aside.cell_length)]
-        if height > 1:
-            rows.append(
-                chart.sparkline(
-                    reading.history,
-                    width,
-                    look,
-                    height=height - 1,
-                    tone=reading.tone,
-                    top=reading.top,
-                )
-            )
-        self.update(looks.lines(rows))
+        self.show(lambda width, height: _drawn(reading, look, width, height))
+
+
+def _drawn(reading: Reading, look: Look, width: int, height: int) -> Content:
+    number = looks.line((reading.number, reading.number_tone), " ", (reading.unit, "dim"))
+    aside, room = reading.aside, width - number.cell_length
+    if aside is not None and aside.cell_length < room:
+        number = number + aside.pad_left(room - aside.cell_length)
+    if height <= 1:
+        return number
+    history = chart.sparkline(
+        reading.history, width, look, height=height - 1, tone=reading.tone, top=reading.top
+    )
+    return looks.lines([number, history])
