@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from prismctl.commands import lookup
 from prismctl.commands.what_if import check_allowed, cost_words, refusal
 from prismctl.errors import UsageProblem
 from prismctl.jsontext import Object, as_object, as_objects, as_text, loads, pick
@@ -59,7 +60,8 @@ def ask_first(session: "Session", call: Object, payer: Object, changes: Object) 
         "stream": call.get("is_stream"),
     }
     explanation = session.admin.explain(body)
-    check_allowed(explanation)
+    with lookup.saying_near_models(as_text(body["model"]), session.admin.models):
+        check_allowed(explanation)
     cost = cost_words(explanation, session.out.look)
     name = as_text(payer.get("name")) or as_text(payer.get("id"))
     where = f" at {as_text(changes.get('provider'))}" if "provider" in changes else ""

@@ -66,7 +66,7 @@ def advise(call: Object, refused: Object, prose: "Prose") -> None:
 def _say_answered(attempts: list[Object], prose: "Prose") -> None:
     failed = [as_text(row.get("provider")) for row in attempts[:-1]]
     if not failed:
-        prose.say("Nothing: it was answered at the first try.")
+        prose.say("Nothing: it was answered" + (" at the first try." if attempts else "."))
         return
     names = ", ".join(dict.fromkeys(failed))
     prose.say(f"It was answered, but only after {names} had failed. See how they are:")

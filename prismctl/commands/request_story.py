@@ -61,7 +61,7 @@ def tell(call: Object, prose: Prose) -> None:
     _say_rules(call, stages, prose)
     _say_way(call, stages, prose)
     _say_time(call, prose)
-    _say_cost(call, prose)
+    _say_cost(call, stages, prose)
     prose.title("What now?")
     advise(call, stages.get("refused", {}), prose)
 
@@ -79,7 +79,8 @@ def _say_end(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     elif not call.get("is_complete"):
         end = f"the answer began, and broke off after {took}"
     elif "replay" in stages:
-        end = f"answered in {took} with what was kept for its Idempotency-Key"
+        first = as_text(stages["replay"].get("original_request_id"))
+        end = f"answered in {took} with the answer of {first}, kept for its Idempotency-Key"
     else:
         end = f"answered in {took}" + (f" for {human.dollars(cost, look)}" if cost else "")
     prose.title(f"Call {as_text(call.get('id'))}")
@@ -242,12 +243,16 @@ def _micros(ms: Json) -> int | None:
     return round(ms * 1000) if isinstance(ms, int | Decimal) else None
 
 
-def _say_cost(call: Object, prose: Prose) -> None:
+def _say_cost(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     lines, look = as_objects(call.get("price_lines")), prose.look
     prose.title("What did it cost?")
+    if first := as_text(stages.get("replay", {}).get("original_request_id")):
+        prose.say(f"Nothing: {first} has paid for it.")
+        return
     if call.get("cost") is None:
         is_asked = bool(call.get("attempts"))
-        prose.say("It has no price: it is in no cost." if is_asked else "Nothing: it was refused.")
+        free = "Nothing: no provider was asked."
+        prose.say("It has no price: it is in no cost." if is_asked else free)
         return
     if not lines:
         prose.say(f"{human.dollars(call.get('cost'), look)}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prismctl.processes import Home, up
+from tests.prismctl.processes import Home, Screen, up
 
 CONFIG = """\
 providers:
@@ -116,6 +116,23 @@ def test_a_call_is_made_again_elsewhere_and_the_difference_is_shown(home: Home) 
     assert failed.returncode == 1
     assert "the replay failed: " in failed.stderr
     assert home.run("requests", "replay", request).returncode == 2
+
+
+def test_a_person_is_asked_who_pays_how_much_and_may_say_no(home: Home) -> None:
+    home.run("chat", "-m", "fake/echo", "ask me")
+    request = newest(home, "--model", "fake/echo")
+    screen = Screen(home, "requests", "replay", request)
+    screen.until("pays about $0.0")
+    screen.until("[y/N] ")
+    screen.type("n\n")
+    assert screen.end() == 1
+    assert newest(home, "--model", "fake/echo") == request
+    screen = Screen(home, "requests", "replay", request)
+    screen.until("[y/N] ")
+    screen.type("y\n")
+    assert screen.end() == 0
+    assert "The texts are the same." in screen.text
+    assert newest(home, "--model", "fake/echo") != request
 
 
 def test_code_of_a_call_gets_the_same_answer(home: Home, tmp_path: Path) -> None:

@@ -16,6 +16,10 @@ NARROW = replace(PEOPLE, width=80)
 EVIL = "x\x1b[2J\x1b]0;owned\x07\u202e\x9b"
 
 
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def asked(stub: StubGateway) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(stub.last("GET").query).items()}
 
@@ -208,10 +212,10 @@ def test_a_refusal_names_the_rule_its_number_and_what_to_do(
     cli: Run, stub: StubGateway, call: dict[str, Any], rule: str, command: str
 ) -> None:
     said = explained(cli, stub, call)
-    assert " ".join(f"✕ refused {rule}".split()) in " ".join(said.split())
+    assert one_line(f"✕ refused {rule}") in one_line(said)
     assert f"    {command}\n" in said
     assert "no provider was asked" in said
-    assert "Nothing: it was refused." in said
+    assert "Nothing: no provider was asked." in said
 
 
 def failed(status: int | None, code: str, code_of_answer: int = 502) -> dict[str, Any]:
@@ -250,6 +254,25 @@ def test_a_failure_behind_the_gateway_says_what_next(
 def test_a_call_without_a_price_is_not_told_to_be_free(cli: Run, stub: StubGateway) -> None:
     call = calls.TRACE | {"price_lines": [], **money.usd("cost", None)}
     assert "It has no price: it is in no cost." in explained(cli, stub, call)
+
+
+def test_an_answer_that_was_kept_is_told_to_be_that_and_to_be_paid_for(
+    cli: Run, stub: StubGateway
+) -> None:
+    kept = {"stage": "replay", "ms": 0.4, "detail": {"original_request_id": "req_0007"}}
+    free = {"price_lines": [], "attempts": [], **money.usd("cost", None)}
+    said = one_line(explained(cli, stub, calls.TRACE | free | {"stages": [kept]}))
+    assert "with the answer of req_0007, kept for its Idempotency-Key." in said
+    assert "What did it cost? Nothing: req_0007 has paid for it." in said
+    assert "refused" not in said
+    assert "What now? Nothing: it was answered." in said
+
+
+def test_a_caller_who_left_early_was_not_refused(cli: Run, stub: StubGateway) -> None:
+    gone = calls.refused(499, "client_closed") | {"stages": [calls.PERMIT]}
+    said = one_line(explained(cli, stub, gone))
+    assert "The caller hung up after 0.057 ms." in said
+    assert "What did it cost? Nothing: no provider was asked." in said
 
 
 def test_tokens_that_were_estimated_are_told_to_be_so(cli: Run, stub: StubGateway) -> None:
