@@ -28,6 +28,8 @@ class ScriptedVendor:
         self.scripts: dict[str, list[Step]] = {}
         self.models: list[str] | None = None
         """None: the list cannot be read."""
+        self.models_status = 500
+        """The answer then."""
         self.asked_for_models = 0
         self.bodies: list[bytes] = []
         """Of the calls that came."""
@@ -43,7 +45,9 @@ class ScriptedVendor:
         if path == "/v1/models":
             self.asked_for_models += 1
             listed = {"data": [{"id": model} for model in self.models or ()]}
-            return [plain(listed) if self.models is not None else plain("?", status=500)]
+            return [
+                plain(listed) if self.models is not None else plain("?", status=self.models_status)
+            ]
         self.bodies.append(body)
         return self.scripts[json.loads(body)["model"]]
 

@@ -5,7 +5,7 @@ is durable, so a revoked key is refused from the moment the admin's answer leave
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from prismd.kernel.errors import Forbidden, Unauthenticated
 from prismd.kernel.secret import ADMIN_PREFIX, KEY_PREFIX, digest, is_well_formed, same
@@ -28,6 +28,10 @@ class KeyTable:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    def __iter__(self) -> Iterator[KeyRecord]:
+        """Iterate over all keys, the revoked ones, too."""
+        return iter(self._by_id.values())
 
     def find_token(self, token: str, pepper: bytes) -> KeyRecord | None:
         """Return the key that a token is."""

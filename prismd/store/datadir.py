@@ -12,6 +12,7 @@ prismd.lock   held by the running daemon; contains its pid
 import fcntl
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,19 +83,23 @@ class DataDir:
         Raises:
             StorageRefused: naming the first one, and the command that mends it.
         """
+        if (fault := next(self.faults(), None)) is not None:
+            raise StorageRefused(fault)
+
+    def faults(self) -> Iterator[str]:
+        """Yield what ``check`` refuses, each with the command that mends it, where one does."""
         if not self.path.is_dir():
-            msg = f"{self.path} is no directory"
-            raise StorageRefused(msg)
+            yield f"{self.path} is no directory"
+            return
         databases = (self.state_db, self.traffic_db)
         for path in databases:
             if path.is_symlink():
-                msg = f"{path} is a symbolic link; the database must be a plain file"
-                raise StorageRefused(msg)
-        _check_private(self.path, "700")
+                yield f"{path} is a symbolic link; the database must be a plain file"
+        yield from _exposures(self.path, "700")
         logs = (path.with_name(path.name + end) for path in databases for end in ("-wal", "-shm"))
         for path in (*databases, *logs, self.admin_token_file, self.master_key_file):
             if path.exists():
-                _check_private(path, "600")
+                yield from _exposures(path, "600")
 
     def ensure_secrets(self) -> Secret | None:
         """Make the master key and the admin token where they are missing.
@@ -163,11 +168,9 @@ class DataDir:
         return descriptor
 
 
-def _check_private(path: Path, mode: str) -> None:
+def _exposures(path: Path, mode: str) -> Iterator[str]:
     status, user = path.stat(), os.geteuid()
     if status.st_uid != user:
-        msg = f"{path} belongs to user {status.st_uid}, but prismd runs as user {user}"
-        raise StorageRefused(msg)
-    if status.st_mode & _OTHERS:
-        msg = f"{path} may be read by other users; run: chmod {mode} {path}"
-        raise StorageRefused(msg)
+        yield f"{path} belongs to user {status.st_uid}, but prismd runs as user {user}"
+    elif status.st_mode & _OTHERS:
+        yield f"{path} may be read by other users; run: chmod {mode} {path}"

@@ -149,6 +149,7 @@ QUERIES: dict[str, tuple[int, str, str | None]] = {
     "/-/keys?limit=all": (400, "invalid_value", "limit"),
     "/-/keys?status=odd": (400, "invalid_value", "status"),
     "/-/keys/nobody": (404, "key_not_found", "key_id"),
+    "/-/doctor?probe=perhaps": (400, "invalid_value", "probe"),
     "/-/requests?limit=501": (400, "invalid_value", "limit"),
     "/-/requests?status=6xx": (400, "invalid_value", "status"),
     "/-/requests?status=": (400, "invalid_value", "status"),

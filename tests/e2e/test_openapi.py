@@ -165,6 +165,7 @@ PAGES = [
     ("/-/usage", "/-/usage?group_by=tag,day&org=org_1&owner=ann&tag=a=b"),
     ("/-/usage", "/-/usage?group_by=key&format=csv"),
     ("/-/requests", "/-/requests"),
+    ("/-/doctor", "/-/doctor?probe=true"),
     ("/-/ledger/accounts", "/-/ledger/accounts"),
     ("/-/ledger/postings", "/-/ledger/postings?since=24h"),
     ("/-/budgets", "/-/budgets"),

@@ -1,0 +1,1 @@
+"""What the doctor looks at, one file per subject. A check says what it found, and what to do."""
