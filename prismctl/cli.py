@@ -14,8 +14,9 @@ from prismctl import __version__
 from prismctl.errors import PrismctlError, UsageProblem
 from prismctl.exits import ExitCode
 from prismctl.grammar import Noun, session_of
+from prismctl.guard import DryRun
 from prismctl.main import COMMANDS
-from prismctl.output import safe
+from prismctl.output import data, safe
 from prismctl.params import global_params
 from prismctl.session import Session
 
@@ -132,7 +133,12 @@ def _where(session: Session) -> str:
         return f"Gateway: {error.message}"
     if context is None:
         return "Gateway: none yet. Start one on this machine with: prismctl up"
-    return f"Gateway: {safe.line(context.name)}, {safe.line(context.url)}"
+    text = f"Gateway: {safe.line(context.name)}, {safe.line(context.url)}"
+    if not context.is_protected:
+        return text
+    glyph = "▲" if session.terminal.is_unicode else "!"
+    mark = session.terminal.paint_out(f"{glyph} protected", "red", "bold")
+    return f"{text}, {mark}: what changes it asks for its name"
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -149,21 +155,43 @@ def run(arguments: Sequence[str]) -> int:
         code: object = command.main(
             args=list(arguments), prog_name="prismctl", standalone_mode=False, obj=session
         )
-    except PrismctlError as error:
-        return _failed(session, error)
-    except TyperException as error:
-        return _failed(session, _usage(error))
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except Exception as error:
-        if session.flags.debug:
+        if session.flags.debug and not isinstance(error, _FORESEEN):
             raise
-        return _failed(session, _unexpected(error))
+        return _ended_by(error, session)
     finally:
         session.close()
     if code == ExitCode.INTERRUPTED:
         sys.stderr.write("\n")
     return code if isinstance(code, int) else ExitCode.OK
+
+
+_FORESEEN = (DryRun, PrismctlError, TyperException)
+
+
+def _ended_by(error: Exception, session: Session) -> int:
+    match error:
+        case DryRun():
+            _show_dry_run(session, error)
+            return ExitCode.OK
+        case PrismctlError():
+            return _failed(session, error)
+        case TyperException():
+            return _failed(session, _usage(error))
+    return _failed(session, _unexpected(error))
+
+
+def _show_dry_run(session: Session, would: DryRun) -> None:
+    """Show the request that was not sent."""
+    out, request = session.out, would.request
+    if not out.is_for_people:
+        out.value(request)
+        return
+    out.note("nothing was changed; without --dry-run this would be sent:")
+    body = "" if request["body"] is None else data.to_json(request["body"])
+    out.stream(f"{safe.line(str(would))}\n{body}")
 
 
 def _complete(root_command: "Command", session: Session, shell: str) -> int:

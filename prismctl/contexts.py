@@ -29,6 +29,8 @@ class Context:
     """Reference to the admin token: ``env:NAME``, ``file:PATH`` or ``keyring:ACCOUNT``."""
     key: str | None = None
     """Reference to a virtual key, for ``chat``."""
+    is_protected: bool = False
+    """Whether a change there needs the context's name to be typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ def save(contexts: Contexts) -> Path:
             for name, value in (("token", context.token), ("key", context.key))
             if value
         ]
+        lines += ["protected = true"] if context.is_protected else []
     path = config_dir() / "contexts.toml"
     write_private(path, "\n".join(lines) + "\n")
     return path
@@ -186,10 +189,15 @@ def _read(path: Path, content: dict[str, object]) -> Contexts:
         raise _wrong(path, "'contexts' must be tables and 'current' a name")
     by_name: dict[str, Context] = {}
     for name, entry in tables.items():
-        if not isinstance(entry, dict) or not _are_strings(entry.values()) or "url" not in entry:
+        if not isinstance(entry, dict):
+            raise _wrong(path, f"context {name!r} is no table")
+        is_protected = entry.pop("protected", False)
+        if not _are_strings(entry.values()) or "url" not in entry:
             raise _wrong(path, f"context {name!r} must have a url, and texts only")
+        if not isinstance(is_protected, bool):
+            raise _wrong(path, f"'protected' of context {name!r} is true or false")
         known = {key: value for key, value in entry.items() if key in ("url", "token", "key")}
-        by_name[name] = Context(name=name, **known)
+        by_name[name] = Context(name=name, is_protected=is_protected, **known)
     return Contexts(current=current if current in by_name else None, by_name=by_name)
 
 

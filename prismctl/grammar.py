@@ -41,6 +41,8 @@ class Verb(TyperCommand):
         """Run it: once, or again and again with ``--watch``."""
         run = partial(super().invoke, ctx)
         session = ctx.obj
+        if isinstance(session, Session) and session.flags.dry_run:
+            _check_dry_run(ctx.command_path)
         if not isinstance(session, Session) or session.flags.watch is None:
             return run()
         from prismctl.watch import watch
@@ -68,6 +70,16 @@ class Verb(TyperCommand):
             for example in (self.epilog or "").splitlines():
                 formatter.write(f"  {example}\n")
         formatter.write("\nGlobal flags (-o, --fields, --context …): prismctl --help\n")
+
+
+_LOCAL = ("contexts", "auth", "up", "dashboard")
+"""Commands that change what is on this machine, where no request can be shown instead."""
+
+
+def _check_dry_run(path: str) -> None:
+    if path.split()[1] in _LOCAL:
+        msg = f"`{path}` does more than send requests: it has no --dry-run"
+        raise UsageProblem(msg)
 
 
 class Noun(TyperGroup):

@@ -144,6 +144,15 @@ def _global_flags(
     no_pager: Annotated[bool | None, _flag("--no-pager", help_="Never start a pager")] = None,
     no_input: Annotated[bool | None, _flag("--no-input", help_="Never ask")] = None,
     yes: Annotated[bool | None, _flag("--yes", "-y", help_="Answer yes to questions")] = None,
+    yes_protected: Annotated[
+        str | None,
+        _flag(
+            "--yes-protected", help_="Agree to changes at this protected context", metavar="NAME"
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool | None, _flag("--dry-run", help_="Change nothing: show what would be sent")
+    ] = None,
     quiet: Annotated[bool | None, _flag("--quiet", "-q", help_="No notes on stderr")] = None,
     verbose: Annotated[
         bool | None, _flag("--verbose", help_="Say which gateway and credential is used")

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from prismctl import clock, contexts, credentials
 from prismctl.contexts import Context, Contexts
 from prismctl.errors import NotSignedIn, UsageProblem
-from prismctl.output import tty
+from prismctl.guard import Guard
+from prismctl.output import ask, tty
 from prismctl.output.human import Look
 from prismctl.output.render import Captured, Format, Output
 
@@ -41,6 +42,9 @@ class Flags:
     verbose: bool = False
     debug: bool = False
     yes: bool = False
+    yes_protected: str | None = None
+    """The name of the protected context in which a change is agreed to."""
+    dry_run: bool = False
     watch: float | None = None
     """Seconds between two looks; None for a single one."""
 
@@ -143,8 +147,50 @@ class Session:
         url = contexts.check_url(url)
         known = self.named_context
         if known is not None and _origin(known.url) == _origin(url):
-            return Context(name=known.name, url=url, token=known.token, key=known.key)
+            return replace(known, url=url)
         return Context(name="(--url)", url=url)
+
+    @cached_property
+    def protection(self) -> str | None:
+        """The name of the protected context that the gateway is of, by whatever way it is named."""
+        if self.gateway.is_protected:
+            return self.gateway.name
+        origin = _origin(self.gateway.url)
+        return next(
+            (
+                context.name
+                for context in self.contexts.by_name.values()
+                if context.is_protected and _origin(context.url) == origin
+            ),
+            None,
+        )
+
+    @cached_property
+    def guard(self) -> Guard:
+        """What lets changes through, or does not."""
+        return Guard(self)
+
+    def confirm(self, question: str, *facts: str) -> None:
+        """Return if the person agrees to a change of the gateway.
+
+        Args:
+            question: What would be done; one line without a question mark.
+            facts: What will be different then, each one line; said before it is asked.
+
+        Raises:
+            UsageProblem: nobody can be asked, and it was not agreed to on the command line.
+            PrismctlError: the answer is no.
+        """
+        is_asked = self.protection is not None and self.flags.yes_protected is None
+        if self.flags.dry_run or (self.is_asking and (is_asked or not self.flags.yes)):
+            for fact in facts:
+                self.out.note(f"  {fact}", "dim")
+        if self.flags.dry_run:
+            self.out.note(f"not done: {question}")
+        elif self.protection is not None:
+            self.guard.allow(self.protection, question)
+        else:
+            ask.confirm(question, is_asking=self.is_asking, is_agreed=self.flags.yes)
 
     @cached_property
     def admin(self) -> "Admin":
@@ -166,7 +212,11 @@ class Session:
 
         timeout_s = self.flags.timeout or DEFAULT_TIMEOUT_S
         http = Http(
-            url, token=token, timeout_s=timeout_s, log=self._log if self.flags.debug else None
+            url,
+            token=token,
+            timeout_s=timeout_s,
+            log=self._log if self.flags.debug else None,
+            before=self.guard.before,
         )
         self._clients.append(http)
         return http

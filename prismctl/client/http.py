@@ -36,6 +36,10 @@ _READS = ("GET", "HEAD", "OPTIONS")
 _KEY = "idempotency-key"
 
 
+Before = Callable[[str, str, Json, bytes | None], None]
+"""Sees a request (method, path, body as JSON or as bytes) before it is sent; may raise."""
+
+
 class TimedOut(Unreachable):
     """Nothing came for as long as was allowed."""
 
@@ -90,9 +94,11 @@ class Http:
         token: str | None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         log: Callable[[str], None] | None = None,
+        before: Before | None = None,
     ) -> None:
         self.base_url = base_url
         self._log = log
+        self._before = before
         headers = {"user-agent": f"prismctl/{__version__}", "accept": "application/json"}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
@@ -178,6 +184,8 @@ class Http:
         ``silence_s`` is how long nothing may come, if that is not the time-out of all requests.
         """
         sent = dict(headers or {})
+        if self._before is not None:
+            self._before(method, path, body, content)
         if body is not None:
             content = dumps(body).encode()
         if content is not None:

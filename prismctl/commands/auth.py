@@ -1,6 +1,7 @@
 """``prismctl auth``: give a context its credentials, take them away, see where they are."""
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -58,9 +59,8 @@ def login(
     _probe(session, context.url, secret, is_key=key)
     account = f"{context.name}.{'key' if key else 'token'}"
     reference, notice = credentials.store(account, secret, storage)
-    changed = Context(
-        name=context.name,
-        url=context.url,
+    changed = replace(
+        context,
         token=context.token if key else reference,
         key=reference if key else context.key,
     )
@@ -80,7 +80,7 @@ def logout(ctx: typer.Context) -> None:
     for reference in filter(None, (context.token, context.key)):
         if not credentials.forget(reference):
             session.out.note(f"{reference} is not prismctl's own: it stays, only forgotten here")
-    bare = Context(name=context.name, url=context.url)
+    bare = replace(context, token=None, key=None)
     contexts.save(session.contexts.with_context(bare))
     session.out.note(f"signed out of {context.name}")
 

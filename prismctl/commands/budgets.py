@@ -11,7 +11,7 @@ from prismctl.commands.keys import find_key, key_names
 from prismctl.errors import NotThere, UsageProblem
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Object, as_objects, as_text
-from prismctl.output import ask, human
+from prismctl.output import human
 
 if TYPE_CHECKING:
     from prismctl.session import Session
@@ -123,7 +123,7 @@ def reset_budget(ctx: typer.Context, budget: Which, window: Window = None) -> No
     found = _find(session, budget, window)
     spent = human.dollars(found.get("spent"), replace(session.out.look, is_people=True))
     question = f"Forget {spent} spent of the {_named(session, budget, found)}"
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+    session.confirm(question, "usage and ledger keep every call")
     session.out.item(session.admin.reset_budget(as_text(found.get("id"))), BUDGET)
 
 
@@ -133,7 +133,9 @@ def delete_budget(ctx: typer.Context, budget: Which, window: Window = None) -> N
     session = session_of(ctx)
     found = _find(session, budget, window)
     named = _named(session, budget, found)
-    ask.confirm(f"Delete the {named}", is_asking=session.is_asking, is_agreed=session.flags.yes)
+    spent = human.dollars(found.get("spent"), replace(session.out.look, is_people=True))
+    end = "refuses no call any more" if found.get("hard") else "warns no more"
+    session.confirm(f"Delete the {named}", f"{spent} of it are spent; it {end}")
     answer = session.admin.delete_budget(as_text(found.get("id")))
     if session.out.is_for_people:
         session.out.note(f"{named}: deleted")

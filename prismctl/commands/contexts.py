@@ -21,11 +21,22 @@ def _mark(value: Json, look: human.Look) -> str:
     return "*" if value else ""
 
 
+def _protected(value: Json, look: human.Look) -> str:
+    if not look.is_people:
+        return human.plain(value, look)
+    return human.state("protected", look) if value else ""
+
+
+def _protected_tone(value: Json) -> str:
+    return human.tone("protected") if value else ""
+
+
 _CONTEXTS = View(
     columns=(
         Column("NAME", "name"),
         Column("CURRENT", "is_current", _mark),
         Column("URL", "url"),
+        Column("PROTECTED", "is_protected", _protected, _protected_tone),
         Column("TOKEN", "token", is_flexible=True),
         Column("KEY", "key", is_flexible=True),
     ),
@@ -65,7 +76,7 @@ def use_context(ctx: typer.Context, name: Name) -> None:
 @verb(
     app,
     "set",
-    "prismctl contexts set prod https://prism.example",
+    "prismctl contexts set prod https://prism.example --protected",
     "prismctl contexts set ci http://prism:8080 --token-ref env:PRISM_ADMIN",
 )
 def set_context(
@@ -81,21 +92,38 @@ def set_context(
         str | None,
         typer.Option(help="Where the virtual key is: env:NAME or file:PATH", metavar="REF"),
     ] = None,
+    protected: Annotated[
+        bool | None,
+        typer.Option(
+            "--protected/--no-protected", help="Changes there need this name to be typed, or not"
+        ),
+    ] = None,
 ) -> None:
-    """Make or change a context. To keep a secret itself, use: prismctl auth login."""
+    """Make or change a context. To keep a secret itself, use: prismctl auth login.
+
+    At a protected one each command that changes something asks for its name, in full: --yes is
+    not enough. Where nobody can be asked, it is given with --yes-protected NAME.
+    """
     session = session_of(ctx)
     known = session.contexts.by_name.get(contexts.check_name(name))
     if known is None or url is not None:
         address = contexts.check_url(url or session.flags.url or "")
         # Credentials belong to a gateway: another URL begins without them.
-        known = known if known and known.url == address else Context(name=name, url=address)
+        if known is None or known.url != address:
+            was_protected = known is not None and known.is_protected
+            known = Context(name=name, url=address, is_protected=was_protected)
+    before = session.contexts.by_name.get(name)
+    if before is not None and before.is_protected:
+        session.guard.allow(name, f"this changes the context {name}, {before.url}")
     changed = replace(
         known,
         token=credentials.check_reference(token_ref) if token_ref else known.token,
         key=credentials.check_reference(key_ref) if key_ref else known.key,
+        is_protected=known.is_protected if protected is None else protected,
     )
     contexts.save(session.contexts.with_context(changed))
-    session.out.note(f"{name}: {changed.url}")
+    mark = ", protected" if changed.is_protected else ""
+    session.out.note(f"{name}: {changed.url}{mark}")
     if changed.token is None:
         session.out.note(f"sign in with: prismctl auth login --context {name}")
 
@@ -106,7 +134,10 @@ def remove_context(ctx: typer.Context, name: Name) -> None:
     session = session_of(ctx)
     context = session.contexts.get(name)
     question = f"Forget {context.name} ({context.url})"
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+    if context.is_protected:
+        session.guard.allow(context.name, question)
+    else:
+        ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
     for reference in filter(None, (context.token, context.key)):
         credentials.forget(reference)
     contexts.save(session.contexts.without(context.name))
@@ -118,6 +149,7 @@ def _row(context: Context, *, is_current: bool) -> Object:
         "name": context.name,
         "is_current": is_current,
         "url": context.url,
+        "is_protected": context.is_protected,
         "token": context.token,
         "key": context.key,
     }

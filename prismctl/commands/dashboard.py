@@ -51,6 +51,10 @@ def dashboard(
     if theme is not None and theme not in THEMES:
         msg = f"there is no theme {theme!r}"
         raise UsageProblem(msg, hint=f"there are: {', '.join(THEMES)}")
+    if write and replay is None and session.protection is not None:
+        # Here, because nobody can be asked once the screen is the dashboard's.
+        what = f"the dashboard may change the gateway of {session.protection}"
+        session.guard.allow(session.protection, what)
     _prepare(is_colored=terminal.is_out_colored)
     from prismctl.tui import door
 

@@ -48,12 +48,17 @@ _CONFIG = """\
 prismctl keeps its own files in $PRISMCTL_CONFIG_DIR, else in your configuration directory
 (on Linux ~/.config/prismctl). They must be yours alone: 0600, the directory 0700.
 
-  contexts.toml   named gateways: url, and where credentials are kept
+  contexts.toml   named gateways: url, where credentials are kept, protected or not
   credentials/    secrets that `auth login` kept in files, one per file
 
 A context refers to its secrets: token for the admin API, key for `chat`. A reference is
 env:NAME, file:/path or keyring:account. Order for the admin token: --token-file (- is stdin),
 PRISMCTL_TOKEN, the context. A --url with another host never gets a context's secrets.
+
+A context may be protected: prismctl contexts set prod --protected. There each command that
+changes something asks for the context's name to be typed in full; --yes is not enough. Where
+nobody can be asked: --yes-protected prod. A --url of the same gateway is protected as well.
+With --dry-run no command changes the gateway: the first request that would is shown instead.
 
 The gateway's own configuration is prism.yaml: prismctl config show | check FILE | reload
 """

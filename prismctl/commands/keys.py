@@ -1,5 +1,6 @@
 """``prismctl keys``: virtual keys from their making to their end."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from prismctl.errors import ApiError, UsageProblem
 from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Object, as_object, as_objects, as_text
-from prismctl.output import ask
+from prismctl.output import human
 
 if TYPE_CHECKING:
     from prismctl.session import Session
@@ -199,9 +200,26 @@ def revoke_key(ctx: typer.Context, key: Key) -> None:
     session = session_of(ctx)
     current, _ = _find(session, key)
     question = f"Revoke {_named(current)} for ever"
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+    session.confirm(question, *_what_ends(current, session.out.look))
     answer = session.admin.revoke_key(as_text(current.get("id")))
     _show_changed(session, answer, "revoked")
+
+
+def _what_ends(key: Object, look: human.Look) -> list[str]:
+    """Say who would be cut off, and what stays."""
+    people = replace(look, is_people=True)
+    used = human.when(key.get("last_used_at"), people)
+    facts = [f"last used {used}" if used else "never used"]
+    for name, text in (("owner", "owner {}"), ("org_id", "org {}")):
+        if value := as_text(key.get(name)):
+            facts.append(text.format(value))
+    if budgets := len(as_objects(key.get("budgets"))):
+        facts.append(f"{budgets} {'budget' if budgets == 1 else 'budgets'}")
+    left = key.get("credit_balance_nano_usd")
+    stays = "usage and ledger keep every call"
+    if isinstance(left, int) and left > 0:
+        stays = f"{human.dollars(key.get('credit_balance'), people)} of its credits stay unspent"
+    return [", ".join(facts), stays]
 
 
 def find_key(session: "Session", given: str) -> Object:

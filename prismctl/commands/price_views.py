@@ -24,19 +24,20 @@ def source_tone(value: Json) -> str:
 def _other(row: Json, look: Look) -> str:
     """Write, in a line, the rates that have no column, and where tiers begin."""
     price = as_object(row)
-    rates = _rates(price.get("pricing"), look, but=("input", "output"))
-    return "; ".join(text for text in (rates, _tiers(price.get("tiers"), look)) if text)
+    own = rates(price.get("pricing"), look, but=("input", "output"))
+    return "; ".join(text for text in (own, _tiers(price.get("tiers"), look)) if text)
 
 
 def _tiers(value: Json, look: Look) -> str:
     return "; ".join(
         f"above {human.number(tier.get('above_input_tokens'), look)} input: "
-        + _rates(tier.get("pricing"), look)
+        + rates(tier.get("pricing"), look)
         for tier in as_objects(value)
     )
 
 
-def _rates(pricing: Json, look: Look, *, but: tuple[str, ...] = ()) -> str:
+def rates(pricing: Json, look: Look, *, but: tuple[str, ...] = ()) -> str:
+    """Write the rates of a price in a line, some left out."""
     return other_rates(pricing, but=but, write=lambda value: human.dollars(value, look))
 
 
@@ -75,7 +76,7 @@ PRICE = View(
         Column("PROVIDER", "provider"),
         Column("ORG", "org_id"),
         Column("FROM", "source", source, source_tone),
-        Column("RATES", "pricing", _rates),
+        Column("RATES", "pricing", rates),
         Column("TIERS", "tiers", _tiers),
         Column("ID", "id"),
         Column("SET", "updated_at", human.moment),

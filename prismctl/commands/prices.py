@@ -1,16 +1,17 @@
 """``prismctl prices``: what models cost, and prices of your own."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prismctl import nearest
-from prismctl.commands import price_units
+from prismctl.commands import price_units, price_views
 from prismctl.commands.price_views import BILL, PRICE, PRICES
 from prismctl.errors import NotThere, UsageProblem
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Json, Object, as_objects, as_text
-from prismctl.output import ask, human
+from prismctl.output import human
 
 if TYPE_CHECKING:
     from prismctl.session import Session
@@ -113,7 +114,8 @@ def delete_price(
     session = session_of(ctx)
     found = _find(session, price, provider, org)
     question = f"Remove the price of {as_text(found.get('model'))} ({as_text(found.get('id'))})"
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+    rates = price_views.rates(found.get("pricing"), replace(session.out.look, is_people=True))
+    session.confirm(question, f"its rates: {rates}", "what was billed keeps its price")
     answer = session.admin.delete_price(as_text(found.get("id")))
     if session.out.is_for_people:
         session.out.note(f"price of {as_text(answer.get('model'))}: removed")

@@ -7,7 +7,6 @@ from prismctl.commands import lookup
 from prismctl.commands.what_if import check_allowed, cost_words, refusal
 from prismctl.errors import UsageProblem
 from prismctl.jsontext import Object, as_object, as_objects, as_text, loads, pick
-from prismctl.output import ask
 
 if TYPE_CHECKING:
     from prismctl.session import Session
@@ -71,7 +70,7 @@ def ask_first(session: "Session", call: Object, payer: Object, changes: Object) 
     )
     if session.flags.yes:
         session.out.note(question)
-    ask.confirm(question, is_asking=session.is_asking, is_agreed=session.flags.yes)
+    session.confirm(question)
 
 
 def check_made(answer: Object) -> None:

@@ -98,9 +98,11 @@ def introduce(data: DataDir, running: Running) -> Object:
 def _write_context(data: DataDir, url: str) -> bool:
     """Write the context; say whether it is the current one."""
     known = contexts.load()
+    before = known.by_name.get(CONTEXT)
     ours = Context(
         name=CONTEXT,
         url=url,
+        is_protected=before is not None and before.is_protected,
         token=f"file:{data.token_file}",
         key=f"file:{data.path / DEV_KEY}",
     )

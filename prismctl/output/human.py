@@ -29,6 +29,7 @@ _STATES = {
     "not_ready": ("✕", "x", "red"),
     "error": ("✕", "x", "red"),
     "exceeded": ("✕", "x", "red"),
+    "protected": ("▲", "!", "red"),
     "refused": ("✕", "x", "red"),
     "skipped": ("○", "o", "dim"),
     "idle": ("○", "o", "dim"),

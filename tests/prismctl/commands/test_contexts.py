@@ -66,8 +66,6 @@ def test_names_complete(
 ) -> None:
     contexts.save(contexts.Contexts().with_context(contexts.Context(name="prod", url="http://x")))
     monkeypatch.setenv("_PRISMCTL_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "prismctl contexts use p")
-    monkeypatch.setenv("COMP_CWORD", "3")
-    with pytest.raises(SystemExit):
-        run([])
-    assert capsys.readouterr().out.split() == ["prod"]
+    monkeypatch.setenv("_PRISMCTL_LINE", "prismctl contexts use p")
+    run([])
+    assert "prod" in capsys.readouterr().out
