@@ -1,15 +1,29 @@
 """One question and its answer: what is printed where. Knows nothing of conversations."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from prismctl.errors import ApiError
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, pick
 from prismctl.output import human, safe
 from prismctl.output.render import Format
 
 if TYPE_CHECKING:
     from prismctl.session import Session
+
+
+@contextmanager
+def _saying_why() -> Iterator[None]:
+    """Let the error of a call that has a trace say how to see it."""
+    try:
+        yield
+    except ApiError as error:
+        if error.request_id and not error.hint and error.status != HTTPStatus.UNAUTHORIZED:
+            error.hint = f"why: prismctl requests explain {error.request_id}"
+        raise
 
 
 @dataclass
@@ -21,10 +35,17 @@ class Turn:
     is_streaming: bool = True
 
     def ask(self, messages: list[Json]) -> str:
-        """Ask, print the answer, say what it cost; return the answer's text."""
+        """Ask, print the answer, say what it cost; return the answer's text.
+
+        Raises:
+            PrismctlError: there is no answer, or not all of it.
+        """
+        is_whole = self.session.out.format is Format.JSON or not self.is_streaming
+        with _saying_why():
+            return self._ask_whole(messages) if is_whole else self._ask_streamed(messages)
+
+    def _ask_streamed(self, messages: list[Json]) -> str:
         out = self.session.out
-        if out.format is Format.JSON or not self.is_streaming:
-            return self._ask_whole(messages)
         parts, model = _Parts(), self.model
         usage: Json = None
         cost: str | None = None

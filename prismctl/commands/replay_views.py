@@ -46,7 +46,7 @@ def show_replay(out: "Output", answer: Object) -> None:
         out.item(answer, REPLAY)
     if replay.get("error") is None:
         changes = differences(_text(original), _text(replay), out.terminal)
-        out.stream(f"\n{_alike(answer, out.look)}\n" + (f"\n{changes}" if changes else ""))
+        out.write(f"\n{_alike(answer, out.look)}\n" + (f"\n{changes}" if changes else ""))
 
 
 _SIDES = (

@@ -57,7 +57,8 @@ def advise(call: Object, refused: Object, prose: "Prose") -> None:
         if command:
             prose.command(command)
     elif attempts:
-        _say_provider(attempts, request_id, prose)
+        can_replay = call.get("has_bodies") is not False
+        _say_provider(attempts, request_id, prose, can_replay=can_replay)
     elif not _say_key(call, refused, code, prose):
         prose.say("See whether the gateway is well:")
         prose.command("prismctl doctor")
@@ -73,7 +74,9 @@ def _say_answered(attempts: list[Object], prose: "Prose") -> None:
     prose.command("prismctl providers health")
 
 
-def _say_provider(attempts: list[Object], request_id: str, prose: "Prose") -> None:
+def _say_provider(
+    attempts: list[Object], request_id: str, prose: "Prose", *, can_replay: bool
+) -> None:
     status = attempts[-1].get("status")
     if status == _TOO_MANY:
         prose.say("The provider says that it gets too many calls. Send fewer, ask it for a higher "
@@ -86,7 +89,8 @@ def _say_provider(attempts: list[Object], request_id: str, prose: "Prose") -> No
     else:
         prose.say("The provider failed. How it is, and whether it answers by now:")
     prose.command("prismctl providers health")
-    prose.command(f"prismctl requests replay {_word(request_id)}")
+    verb = "replay" if can_replay else "curl"
+    prose.command(f"prismctl requests {verb} {_word(request_id)}")
 
 
 def _say_key(call: Object, refused: Object, code: str, prose: "Prose") -> bool:

@@ -117,12 +117,10 @@ def get_request(
     out.item(answer, REQUEST)
     if not out.is_for_people:
         return
-    out.stream(request_record.parts(answer, out))
-    if bodies:
-        text = request_record.bodies(answer, out)
-        out.stream(text)
-        if not text:
-            out.note(NOT_KEPT)
+    kept = request_record.bodies(answer, out) if bodies else ""
+    out.write(request_record.parts(answer, out) + kept)
+    if bodies and not kept:
+        out.note(NOT_KEPT)
 
 
 @verb(

@@ -155,3 +155,13 @@ def test_a_conversation_keeps_what_was_said(
     assert "Slow down." in result.err
     asked = [one["content"] for one in gateway.last("POST").json()["messages"]]
     assert asked == ["one", "Hello", "three"]
+
+
+def test_a_call_that_failed_says_how_to_see_why(cli: Run, stub: StubGateway) -> None:
+    stub.on("POST", "/v1/chat/completions", canned.error(502, "provider_500", "It broke."))
+    for words in (("hi",), ("hi", "--no-stream")):
+        result = cli("chat", "-m", "m", *words)
+        assert result.code == 1
+        assert "hint: why: prismctl requests explain req_1\n" in result.err
+    stub.on("POST", "/v1/chat/completions", canned.error(401, "no_such", "Who?"))
+    assert "explain" not in cli("chat", "-m", "m", "hi").err

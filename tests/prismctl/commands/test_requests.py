@@ -235,12 +235,17 @@ def failed(status: int | None, code: str, code_of_answer: int = 502) -> dict[str
     ("call", "end", "command"),
     [
         (failed(500, "provider_500"), "No provider that was asked", "prismctl providers health"),
-        (failed(None, "provider_unreachable"), "No provider", "prismctl requests replay req_0001"),
+        (failed(None, "provider_unreachable"), "No provider", "prismctl requests curl req_0001"),
+        (
+            failed(None, "provider_unreachable") | {"has_bodies": True},
+            "No provider",
+            "prismctl requests replay req_0001",
+        ),
         (failed(429, "rate_limit_exceeded"), "No provider", "prismctl providers health"),
         (failed(400, "invalid_request"), "No provider", "prismctl requests curl req_0001"),
         (failed(401, "provider_auth_failed"), "No provider", "prismctl config reload"),
         (failed(200, "client_closed", 499), "The caller hung up after 1.53 s.", ""),
-        (failed(200, "upstream_closed_early", 200), "broke off", "requests replay"),
+        (failed(200, "upstream_closed_early", 200), "broke off", "requests curl"),
     ],
 )
 def test_a_failure_behind_the_gateway_says_what_next(
