@@ -97,9 +97,9 @@ def test_streams_without_a_reader_are_cut_and_billed(rig: Rig) -> None:
 
 
 def test_one_viewer_is_given_some_calls_and_what_it_costs_is_measured(rig: Rig) -> None:
-    tables = measured(rig, "tail", 2, 1.0)
+    tables = measured(rig, "tail", 2, 0.5)
     for pair in tables["CPU per call, alone and with a viewer"]:
-        assert 50 <= int(pair["lines"]) <= 500
+        assert 20 <= int(pair["lines"]) <= 300
         assert float(pair["alone µs"]) > 0
     assert only(tables, "median")["ratio"] > 0
 
