@@ -6,9 +6,11 @@ called elsewhere. An entry with the noun in front of it is stronger than one wit
 
 from collections.abc import Callable, Iterable
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from prismctl.output.render import Format
 from prismctl.session import Session
 
 if TYPE_CHECKING:
@@ -97,13 +99,6 @@ def _field_lists(path: list[str]) -> tuple[str, ...]:
     return (name,) if name else ()
 
 
-def _formats(session: Session) -> Iterable[Item]:
-    del session
-    from prismctl.output.render import Format
-
-    return [Item(one.value) for one in Format]
-
-
 def _contexts(session: Session) -> Iterable[Item]:
     return [Item(one.name, one.url) for one in session.contexts.by_name.values()]
 
@@ -120,20 +115,6 @@ def _budgets(session: Session) -> Iterable[Item]:
         yield item._replace(value=f"{scope}:{names.get(subject) or subject}")
 
 
-def _groups(session: Session) -> Iterable[Item]:
-    del session
-    from prismctl.commands.usage import GROUPS
-
-    return [Item(one) for one in GROUPS]
-
-
-def _clearable(session: Session) -> Iterable[Item]:
-    del session
-    from prismctl.commands.key_flags import CLEARABLE
-
-    return [Item(one) for one in CLEARABLE]
-
-
 def _explained(session: Session) -> Iterable[Item]:
     del session
     from prismctl.commands.help_topics import TOPICS
@@ -143,11 +124,22 @@ def _explained(session: Session) -> Iterable[Item]:
     return [*(Item(name, entry.help) for name, entry in COMMANDS.items()), *topics]
 
 
-def _shells(session: Session) -> Iterable[Item]:
-    del session
-    from prismctl.commands.completion import SHELLS
+def _of(module: str, name: str) -> Words:
+    """Return the words that a command has as a constant; it is imported when they are asked for."""
 
-    return [Item(one) for one in SHELLS]
+    def words(session: Session) -> Iterable[Item]:
+        del session
+        constant: Iterable[str] = getattr(import_module(f"prismctl.commands.{module}"), name)
+        return [Item(one) for one in constant]
+
+    return words
+
+
+def _screens(session: Session) -> Iterable[Item]:
+    del session
+    from prismctl.tui.registry import SCREENS
+
+    return [Item(one.name, one.help) for one in SCREENS]
 
 
 def _fixed(*values: str) -> Words:
@@ -159,17 +151,27 @@ WORDS: dict[str, Words] = {
     "context": _contexts,
     "contexts.name": _contexts,
     "url": _urls,
-    "output": _formats,
+    "output": lambda _: [Item(one.value) for one in Format],
     "color": _fixed("auto", "always", "never"),
+    "status": _fixed("2xx", "4xx", "5xx", "429"),
+    "topics": _fixed(
+        *("call", "guard", "provider", "key", "budget", "config", "job", "node", "log"),
+        *("ledger", "tick", "all"),
+    ),
+    "tail.output": _fixed("line", "json"),
     "keys.status": _fixed("active", "blocked", "revoked"),
-    "keys.clear": _clearable,
-    "usage.by": _groups,
+    "keys.clear": _of("key_flags", "CLEARABLE"),
+    "usage.by": _of("usage", "GROUPS"),
+    "top.by": _of("top", "GROUPS"),
+    "top.sort": _of("top", "SORTS"),
+    "dashboard.theme": _of("dashboard", "THEMES"),
+    "dashboard.screen": _screens,
     "budgets.budget": _budgets,
     "budgets.window": _fixed("day", "week", "month", "total"),
     "since": _fixed("1h", "24h", "7d", "30d"),
     "until": _fixed("1h", "24h", "7d", "30d"),
     "api.method": _fixed("GET", "POST", "PUT", "DELETE"),
-    "completion.shell": _shells,
+    "completion.shell": _of("completion", "SHELLS"),
     "help.words": _explained,
 }
 """Name → words that this program knows, or puts together."""

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from prismctl import contexts
+from prismctl.complete import offers
 from prismctl.contexts import Context
+from prismctl.session import Session
 from tests.prismctl import money
 from tests.prismctl.processes import Home, wait_for
 from tests.prismctl.stub import StubGateway, key, listing
@@ -237,3 +239,9 @@ def test_bash_gets_what_it_replaces_escaped(
     lists = ["budgets", "keys"] if "budgets" in line else ["keys"]
     breaks = {"_PRISMCTL_BREAKS": " \t\n\"'@><=;|&(:"}
     assert tab(line, *lists, shell="bash", **breaks) == ["words", *expected]
+
+
+@pytest.mark.parametrize("name", sorted(offers.WORDS.keys() - {"budgets.budget"}))
+def test_every_word_of_the_table_can_be_asked_for(name: str, stub: StubGateway) -> None:
+    assert all(item.value for item in offers.WORDS[name](Session()))
+    assert [*offers.WORDS[name](Session())]
