@@ -25,14 +25,17 @@ EXIT_RUNNING = 4
 
 
 def find_prismd() -> list[str]:
-    """Return the command that runs the daemon: ``$PRISMD``, our neighbour, or our Python."""
+    """Return the command that runs the daemon: ``$PRISMD``, our neighbour, or our Python.
+
+    In a single file there is no Python to run it with: then it is what the PATH has.
+    """
     given = os.environ.get("PRISMD")
     if given:
         return shlex.split(given)
     neighbour = Path(sys.argv[0]).absolute().parent / "prismd"
     if neighbour.is_file() and os.access(neighbour, os.X_OK):
         return [str(neighbour)]
-    return [sys.executable, "-m", "prismd"]
+    return ["prismd"] if hasattr(sys, "frozen") else [sys.executable, "-m", "prismd"]
 
 
 def run_prismd(*arguments: str) -> str:

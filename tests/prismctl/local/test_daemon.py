@@ -22,6 +22,9 @@ def test_the_variable_is_stronger_than_the_neighbour(
 ) -> None:
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "prismctl")])
     assert daemon.find_prismd() == [sys.executable, "-m", "prismd"]
+    with monkeypatch.context() as single_file:
+        single_file.setattr(sys, "frozen", True, raising=False)
+        assert daemon.find_prismd() == ["prismd"]
     neighbour = tmp_path / "prismd"
     neighbour.write_text("#!/bin/sh\n")
     neighbour.chmod(0o755)
