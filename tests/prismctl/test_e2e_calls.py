@@ -159,3 +159,18 @@ def test_doctor_compares_this_machine_with_the_gateway(home: Home) -> None:
         "client.versions": "ok",
         "client.clock": "ok",
     }
+
+
+def test_doctor_asks_providers_only_if_told_to(home: Home) -> None:
+    ids = {row["id"] for row in home.json("doctor")["checks"]}
+    probed = {row["id"] for row in home.json("doctor", "--probe")["checks"]}
+    assert probed - ids == {"probe:fake", "probe:spare"}
+
+
+def test_a_dry_run_of_a_replay_makes_no_call(home: Home) -> None:
+    home.run("chat", "-m", "fake/json", "again")
+    request = newest(home, "--model", "fake/json")
+    dry = home.run("requests", "replay", request, "--dry-run", "--set", "user=me", "-o", "json")
+    assert dry.returncode == 0, dry.stderr
+    assert json.loads(dry.stdout)["body"] == {"set": {"user": "me"}}
+    assert newest(home, "--model", "fake/json") == request

@@ -88,7 +88,7 @@ def test_a_secret_file_open_to_others_is_2(cli: Run, stub: StubGateway, tmp_path
 
 
 def test_an_unknown_context_is_4(cli: Run, stub: StubGateway) -> None:
-    result = cli("keys", "list", "--context", "stu")
+    result = cli("keys", "list", "--context", "stb")
     assert result.code == ExitCode.NOT_FOUND
     assert "hint: did you mean stub?" in result.err
 
