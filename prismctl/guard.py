@@ -67,6 +67,7 @@ class Guard:
         if name in self._allowed:
             return
         session, given = self._session, self._session.flags.yes_protected
+        session.hush()
         if given is None:
             ask.typed(name, what, is_asking=session.is_asking, terminal=session.terminal)
         elif given != name:

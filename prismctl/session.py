@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     from prismctl.client.admin import Admin
     from prismctl.client.http import Http
     from prismctl.client.openai import OpenAI
+    from prismctl.output.progress import Waiting
     from prismctl.output.query import Query
+
+
+PATIENCE_S = 600.0
+"""How long an answer may take that a gateway has to work for."""
 
 
 @dataclass(slots=True)
@@ -56,6 +62,7 @@ class Session:
     flags: Flags = field(default_factory=Flags)
     _clients: list["Http"] = field(default_factory=list)
     _captured: Captured | None = None
+    _waiting: "Waiting | None" = None
 
     @cached_property
     def terminal(self) -> tty.Terminal:
@@ -191,6 +198,26 @@ class Session:
             self.guard.allow(self.protection, question)
         else:
             ask.confirm(question, is_asking=self.is_asking, is_agreed=self.flags.yes)
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """Return a block in which something may take long: ten minutes, unless --timeout says less.
+
+        On a terminal it says what goes on. The clients must be opened in it.
+        """
+        flags = self.flags
+        flags.timeout = flags.timeout or PATIENCE_S
+        is_shown = self.terminal.is_err_tty and self._captured is None
+        if not is_shown or flags.quiet or flags.debug:
+            return nullcontext()
+        from prismctl.output.progress import Waiting
+
+        self._waiting = Waiting(what, self.terminal, self.out.progress)
+        return self._waiting
+
+    def hush(self) -> None:
+        """Clear the line of ``waiting``: somebody is to be asked."""
+        if self._waiting is not None:
+            self._waiting.stop()
 
     @cached_property
     def admin(self) -> "Admin":

@@ -86,7 +86,8 @@ def verify_audit(
     give it with --head the next time.
     """
     session = session_of(ctx)
-    answer = session.admin.verify_audit(noted_head=head)
+    with session.waiting("recomputing the chain"):
+        answer = session.admin.verify_audit(noted_head=head)
     session.out.item(answer, _VERDICT)
     if not answer.get("is_sound"):
         number, reason = as_text(answer.get("first_broken")), as_text(answer.get("reason"))

@@ -48,7 +48,9 @@ def create_backup(ctx: typer.Context) -> None:
     state.db-shm, start prismd. The file master.key is not in it; keep a copy of that elsewhere.
     """
     session = session_of(ctx)
-    session.out.item(session.admin.create_backup(), _BACKUP)
+    with session.waiting("copying and verifying"):
+        answer = session.admin.create_backup()
+    session.out.item(answer, _BACKUP)
     session.out.note("verified; keep a copy of master.key as well, in another place")
 
 
@@ -66,10 +68,11 @@ def verify_backup(
 ) -> None:
     """Check a backup again, from its first to its last page. Exit code 8 if it is damaged."""
     session = session_of(ctx)
-    rows = as_objects(session.admin.backups().get("data"))
-    found = lookup.the_one(backup, rows, noun="backup", see="prismctl backup list")
     try:
-        answer = session.admin.verify_backup(as_text(found.get("id")))
+        with session.waiting("reading the copy"):
+            rows = as_objects(session.admin.backups().get("data"))
+            found = lookup.the_one(backup, rows, noun="backup", see="prismctl backup list")
+            answer = session.admin.verify_backup(as_text(found.get("id")))
     except ApiError as error:
         if error.code != "backup_damaged":
             raise

@@ -67,7 +67,8 @@ def _ask(session: "Session", *, is_probing: bool) -> Asked:
     if is_probing:
         session.flags.timeout = session.flags.timeout or PROBE_TIMEOUT_S
     try:
-        answer = session.admin.doctor(is_probing=is_probing)
+        with session.waiting("asking each provider" if is_probing else "looking"):
+            answer = session.admin.doctor(is_probing=is_probing)
     except PrismctlError as problem:
         return Asked(None, clock.now(), problem)
     return Asked(answer, clock.now(), None)

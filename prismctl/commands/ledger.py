@@ -100,7 +100,8 @@ def verify_ledger(ctx: typer.Context) -> None:
     daemon stopped: prismd verify --data-dir DIR.
     """
     session = session_of(ctx)
-    answer = session.admin.verify_ledger()
+    with session.waiting("recomputing the ledger"):
+        answer = session.admin.verify_ledger()
     session.out.item(answer, _VERDICT)
     faults = as_objects(answer.get("faults"))
     if answer.get("is_sound"):

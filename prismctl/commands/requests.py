@@ -79,21 +79,22 @@ def list_requests(
     It is the newest 50, or as many as --limit says, of those that all the flags describe.
     """
     session = session_of(ctx)
-    answer = session.admin.requests(
-        limit=limit,
-        key=None if key is None else as_text(find_key(session, key).get("id")),
-        org=org,
-        owner=owner,
-        model=model,
-        provider=provider,
-        status=status,
-        error_code=error,
-        min_cost=None if min_cost is None else format(amounts.dollars(min_cost), "f"),
-        min_latency=min_latency
-        and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
-        since=since and spans.written(spans.moment("--since", since)),
-        until=until and spans.written(spans.moment("--until", until)),
-    )
+    with session.waiting("looking for calls"):
+        answer = session.admin.requests(
+            limit=limit,
+            key=None if key is None else as_text(find_key(session, key).get("id")),
+            org=org,
+            owner=owner,
+            model=model,
+            provider=provider,
+            status=status,
+            error_code=error,
+            min_cost=None if min_cost is None else format(amounts.dollars(min_cost), "f"),
+            min_latency=min_latency
+            and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
+            since=since and spans.written(spans.moment("--since", since)),
+            until=until and spans.written(spans.moment("--until", until)),
+        )
     session.out.list(answer, REQUESTS)
     if answer.get("has_more") and session.out.is_drawn:
         session.out.note(f"there are more; see them with --limit {limit * 10}", "dim")
@@ -232,8 +233,8 @@ def replay_request(
     changes = {name: value for name, value in changes.items() if value is not None}
     changes |= {"set": replaying.settings(set_)} if set_ else {}
     replaying.ask_first(session, call, payer, changes)
-    session.out.note("replaying …", "dim")
-    answer = session.admin.replay(as_text(call.get("id")), changes)
+    with session.waiting("replaying"):
+        answer = session.admin.replay(as_text(call.get("id")), changes)
     if session.out.is_for_people:
         show_replay(session.out, replaying.with_finish(session, answer))
     else:
@@ -263,7 +264,8 @@ def find_request(session: "Session", given: str, *, has_bodies: bool = False) ->
         is_beginning = given.startswith("req_") and len(given) < _WHOLE_ID
         if error.exit_code is not ExitCode.NOT_FOUND or not is_beginning:
             raise
-    rows = as_objects(session.admin.requests(limit=SEARCHED).get("data"))
+    with session.waiting("looking for the call"):
+        rows = as_objects(session.admin.requests(limit=SEARCHED).get("data"))
     found = [id_ for row in rows if (id_ := as_text(row.get("id"))).startswith(given)]
     if not found:
         msg = f"no id of the newest {SEARCHED:,} calls begins with {given!r}"

@@ -63,17 +63,18 @@ def report_usage(
     """
     session = session_of(ctx)
     groups = _groups(by)
-    answer = session.admin.usage(
-        group_by=",".join(groups),
-        since=since,
-        until=until,
-        key=None if key is None else as_text(find_key(session, key).get("id")),
-        owner=owner,
-        org=org,
-        model=model,
-        provider=provider,
-        tag=tag,
-    )
+    with session.waiting("summing"):
+        answer = session.admin.usage(
+            group_by=",".join(groups),
+            since=since,
+            until=until,
+            key=None if key is None else as_text(find_key(session, key).get("id")),
+            owner=owner,
+            org=org,
+            model=model,
+            provider=provider,
+            tag=tag,
+        )
     totals = as_object(answer.get("totals"))
     rows = as_objects(answer.get("data"))
     if session.out.is_drawn and rows:

@@ -142,6 +142,11 @@ class Output:
         else:
             sys.stderr.write(text)
 
+    def progress(self, text: str) -> None:
+        """Write a piece of a line on stderr that will be gone soon."""
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
     def note(self, text: str, *styles: str) -> None:
         """Say something on stderr; ``--quiet`` leaves it out."""
         if not self.is_quiet:
