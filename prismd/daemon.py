@@ -8,7 +8,6 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import uvicorn
 from watchfiles import awatch
 
 from prismd import __version__, app
-from prismd.config.load import LoadedConfig
+from prismd.config.load import LoadedConfig, ReadConfig
 from prismd.discovery import discover_for_ever
 from prismd.flow.recover import recover
 from prismd.flow.settle import retry_unsettled
@@ -70,7 +69,7 @@ WATCH_LOOK_MS = 2_000
 """How long after the start, at most, a change is found that came before the watch began."""
 
 
-async def run(read_config: Callable[[], LoadedConfig]) -> None:
+async def run(read_config: ReadConfig) -> None:
     """Serve until a signal says stop.
 
     Raises:
@@ -100,7 +99,7 @@ async def run(read_config: Callable[[], LoadedConfig]) -> None:
 
 
 async def _gateway(
-    read_config: Callable[[], LoadedConfig],
+    read_config: ReadConfig,
     loaded: LoadedConfig,
     data_dir: DataDir,
     stores: Stores,

@@ -6,11 +6,10 @@ old and new. Counters, windows, health and connections live in ``Gateway``: a re
 
 import asyncio
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from prismd.config.load import LoadedConfig
+from prismd.config.load import ReadConfig
 from prismd.config.model import Config
 from prismd.kernel import clock
 from prismd.kernel.bus import Bus
@@ -73,8 +72,8 @@ class Gateway:
     snapshot: Snapshot
     started_with: Config
     """The configuration of the start: what listens now was made from it."""
-    read_config: Callable[[], LoadedConfig]
-    """Reads the configuration afresh, with the flags and variables of this process."""
+    read_config: ReadConfig
+    """With the flags and variables of this process."""
     reserve: Reserve
     """Credits and budgets."""
     audit: AuditLog = field(init=False)

@@ -1,5 +1,7 @@
 """Put a configuration in force: one function for a changed file, SIGHUP and ``POST /-/reload``.
 
+``look`` goes as far as that, and stops before it: for ``POST /-/config/check``.
+
 Whole or not at all: the new snapshot is built completely before it is swapped in; a fault leaves
 the old one in force and is kept for ``GET /-/config``. Running calls end on the snapshot they
 began with.
@@ -13,6 +15,7 @@ from prismd.config.model import needs_restart
 from prismd.gateway import ConfigFault, Gateway
 from prismd.kernel import clock, logs
 from prismd.kernel.errors import ConfigError
+from prismd.kernel.outbound import Outbound
 from prismd.kernel.pool import Origin
 from prismd.providers.sender import HttpUpstream
 from prismd.snapshot import Snapshot, build
@@ -62,6 +65,25 @@ async def reload(gateway: Gateway, actor: Actor) -> bool:
         )
         log.info("configuration %s in force", snapshot.hash[:12])
         return True
+
+
+async def look(gateway: Gateway, text: str | None) -> Snapshot:
+    """Build what a text, or else the file, would put in force, and put nothing in force.
+
+    Raises:
+        ConfigError: it cannot be.
+    """
+    loaded = await asyncio.to_thread(gateway.read_config, text=text)
+    outbound = Outbound()  # of its own: nothing of it stays
+    try:
+        return build(
+            loaded,
+            outbound=outbound,
+            overrides=gateway.price_overrides,
+            own_admin_token=gateway.data_dir.admin_token(),
+        )
+    finally:
+        await outbound.aclose()
 
 
 def _origins(snapshot: Snapshot) -> set[Origin]:

@@ -23,6 +23,7 @@ from prismd.endpoints.admin import (
     backups,
     budgets,
     capabilities,
+    config,
     doctor,
     events,
     explain,
@@ -59,6 +60,7 @@ ROOMS: tuple[APIRouter, ...] = (
     events.room,
     capabilities.room,
     doctor.room,
+    config.room,
     diagnostics.room,
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -25,9 +26,10 @@ async def running_gateway(folder: Path) -> AsyncIterator[Gateway]:
     data_dir.create()
     data_dir.ensure_secrets()
     stores, outbound = await Stores.open(data_dir), Outbound()
-    loaded = load(config, overrides={})
+    read = partial(load, config, overrides={})
+    loaded = read()
     try:
-        gateway = await daemon._gateway(lambda: loaded, loaded, data_dir, stores, outbound)
+        gateway = await daemon._gateway(read, loaded, data_dir, stores, outbound)
         yield gateway
         await gateway.tasks.stop()
     finally:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -21,6 +22,8 @@ from prismd.config.redact import config_hash
 from prismd.kernel.errors import ConfigError
 
 MAX_FILE_BYTES = 1024 * 1024
+TEXT_NAME = "prism.yaml"
+"""What a text that is no file is called in problems."""
 
 CONFIG_VARIABLE = "PRISM_CONFIG"
 """Names the file or directory, where no flag does."""
@@ -67,9 +70,18 @@ class LoadedConfig:
         return _nearest(self.places, path, self.source)
 
 
+class ReadConfig(Protocol):
+    """Reads the configuration afresh, as the daemon was told at its start where it is."""
+
+    def __call__(self, *, text: str | None = None) -> LoadedConfig:
+        """Read it, or a text as if it stood there; raises as ``load``."""
+        ...
+
+
 def load(
     path: Path | None = None,
     *,
+    text: str | None = None,
     overrides: Mapping[tuple[str, ...], object] | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> LoadedConfig:
@@ -78,6 +90,7 @@ def load(
     Args:
         path: A file, or a directory whose files are merged in the order of their names. None reads
             what ``PRISM_CONFIG`` names, else nothing: every setting has a default.
+        text: Is read in place of the file or directory.
         overrides: Values of flags by path, such as ``("server", "port"): 8080``; a relative
             ``Path`` is taken from the working directory. An error names the flag: ``--port``.
         env: The daemon's variables.
@@ -86,7 +99,7 @@ def load(
         ConfigError: with all problems, sorted by line.
     """
     source = path or (Path(env[CONFIG_VARIABLE]) if env.get(CONFIG_VARIABLE) else None)
-    document = _read_all(source)
+    document = _read_all(source) if text is None else read(text, TEXT_NAME, 0)
     for name, (setting, parse) in _VARIABLES.items():
         if text := env.get(name):
             document.put(setting, _absolute(parse(text)), Place(_VARIABLES_RANK, 0, 0, name))

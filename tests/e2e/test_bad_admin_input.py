@@ -259,3 +259,36 @@ def test_an_address_that_is_none_is_in_no_network(daemon: Daemon) -> None:
     bound = daemon.create_key(allowed_ips=["10.0.0.0/8"])
     question = {"model": "fake/echo", "key": bound.id, "ip": "nowhere"}
     assert daemon.admin.post("/-/explain", json=question).json()["decided_by"] == "ip"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"{}", "missing_yaml", "yaml"),
+        (b'{"yaml": null}', "invalid_value", "yaml"),
+        (b'{"yaml": 7}', "invalid_value", "yaml"),
+        (b'{"yaml": "", "file": "/etc/passwd"}', "unknown_field", "file"),
+        (b'{"yaml": "\\ud800"}', "invalid_value", "yaml"),
+        (b"[]", "invalid_value", None),
+        (b'{"yaml"', "invalid_json", None),
+    ],
+)
+def test_configuration_to_look_at(
+    daemon: Daemon, body: bytes, code: str, param: str | None
+) -> None:
+    assert_refused(admin(daemon, "POST", "/-/config/check", body), 400, code, param)
+
+
+def test_a_configuration_that_is_too_long(daemon: Daemon) -> None:
+    body = json.dumps({"yaml": "#" * (1 << 20)}).encode()
+    assert_refused(admin(daemon, "POST", "/-/config/check", body), 413, "request_too_large")
+
+
+def test_a_configuration_that_would_grow(daemon: Daemon) -> None:
+    """Each line ten times the one before, by aliases."""
+    lines = ["a0: &a0 [x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    body = json.dumps({"yaml": "\n".join(lines)}).encode()
+    answer = admin(daemon, "POST", "/-/config/check", body)
+    assert answer.status == 200
+    assert json.loads(answer.body)["is_valid"] is False

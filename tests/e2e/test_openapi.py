@@ -268,6 +268,13 @@ def test_traces(daemon: Daemon, document: dict[str, Any], busy_key: Key) -> None
         assert_described(closed(document), "/-/requests/{request_id}", answer)
 
 
+def test_looks_at_configurations(daemon: Daemon, document: dict[str, Any]) -> None:
+    for text in ("", "model_map: {a: nobody}", "providers: {x: {type: fake}}"):
+        answer = daemon.admin.post("/-/config/check", json={"yaml": text})
+        assert answer.status_code == 200
+        assert_described(closed(document), "/-/config/check", answer)
+
+
 def test_bodies_and_replays(start: StartDaemon) -> None:
     config = "providers: {fake: {type: fake}}\nlogging: {request_logging: {include_bodies: true}}\n"
     own = start(config)
@@ -364,6 +371,8 @@ REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"input_tokens": 1}}, True),
     ("POST", "/-/prices/test", {"model": "fake/echo", "usage": {"tokens": 1}}, False),
     ("POST", "/-/prices/test", {"model": "fake/echo"}, False),
+    ("POST", "/-/config/check", {"yaml": "a: b"}, True),
+    ("POST", "/-/config/check", {"yaml": 1}, False),
     ("POST", "/-/explain", {"model": "fake/echo", "key": None, "max_tokens": 1}, True),
     ("POST", "/-/explain", {"model": "fake/echo", "max_tokens": "1"}, False),
     ("POST", "/-/explain", {"key": "key_1"}, False),

@@ -59,6 +59,7 @@ POLICIES = {
     ("GET", "/-/capabilities"): "admin",
     ("GET", "/-/doctor"): "admin",
     ("GET", "/-/config"): "admin",
+    ("POST", "/-/config/check"): "admin",
     ("POST", "/-/reload"): "admin",
     ("GET", "/-/metrics"): "admin",
     ("GET", "/-/health/providers"): "admin",

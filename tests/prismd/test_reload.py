@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from functools import partial
 from pathlib import Path
 
 from prismd.config.load import LoadedConfig, load
@@ -14,7 +15,7 @@ WITH_NEAR = "providers:\n  near: {type: ollama}\n"
 
 async def put_in_force(gateway: Gateway, file: Path, text: str) -> None:
     file.write_text(text)
-    gateway.read_config = lambda: load(file, overrides={})
+    gateway.read_config = partial(load, file, overrides={})
     assert await reload(gateway, ACTOR)
 
 
@@ -24,8 +25,8 @@ async def test_models_discovered_during_a_reload_are_kept(tmp_path: Path) -> Non
         await put_in_force(gateway, file, WITH_NEAR)
         is_reading, may_end = threading.Event(), threading.Event()
 
-        def slowly() -> LoadedConfig:
-            loaded = load(file, overrides={})
+        def slowly(*, text: str | None = None) -> LoadedConfig:
+            loaded = load(file, text=text, overrides={})
             is_reading.set()
             assert may_end.wait(5)
             return loaded
