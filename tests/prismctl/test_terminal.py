@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prismctl.processes import PATIENCE_S, PRISMCTL, Home, Screen, up
+from tests.prismctl.processes import PATIENCE_S, PRISMCTL, Home, Screen, Up, up
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,70 @@ def test_tail_shows_a_call_as_it_ends_and_ctrl_c_ends_it(home: Home) -> None:
     screen = Screen(home, "tail", "--since", "1h", "-n", "1")
     assert screen.end() == 0
     assert screen.text.count("ok 200") == 1
+
+
+def test_top_is_drawn_in_place_and_ctrl_c_ends_it(home: Home) -> None:
+    screen = Screen(home, "top", "--interval", "1s")
+    screen.until("req/s")
+    assert home.run("chat", "-m", "fake/echo", "hello").returncode == 0
+    screen.until("fake/echo")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert re.search(r"\x1b\[\d+A", screen.text)
+    assert "rror:" not in screen.text
+
+
+def test_a_list_is_watched_until_ctrl_c(home: Home) -> None:
+    screen = Screen(home, "keys", "list", "-w", "300ms")
+    screen.until("prismctl keys list · every 0.3 s")
+    assert home.run("keys", "create", "watched").returncode == 0
+    screen.until("watched")
+    screen.type("\x03")
+    assert screen.end() == 130
+    assert "rror:" not in screen.text
+
+
+def test_a_protected_context_asks_for_its_name(home: Home) -> None:
+    assert home.run("keys", "create", "guarded").returncode == 0
+    assert home.run("contexts", "set", "local", "--protected").returncode == 0
+    try:
+        screen = Screen(home, "keys", "block", "guarded", "--yes")
+        screen.until("Type local to go on: ")
+        screen.type("y\n")
+        assert screen.end() == 1
+        assert "\x1b[31;1m▲ PROTECTED" in screen.text
+        assert home.json("keys", "get", "guarded")["status"] == "active"
+        screen = Screen(home, "keys", "block", "guarded")
+        screen.until("Type local to go on: ")
+        screen.type("local\n")
+        assert screen.end() == 0
+        assert home.json("keys", "get", "guarded")["status"] == "blocked"
+    finally:
+        off = ("contexts", "set", "local", "--no-protected", "--yes-protected", "local")
+        assert home.run(*off).returncode == 0
+
+
+def test_tail_and_watch_wait_for_a_gateway_that_is_started_again(tmp_path: Path) -> None:
+    person = Home(tmp_path)
+    with up(person, "--no-detect") as first:
+        port = first.gateway["url"].rpartition(":")[2]
+        tail = Screen(person, "tail")
+        tail.until("ERROR")
+        status = Screen(person, "status", "-w", "300ms")
+        status.until("● ready")
+    status.until("cannot reach")
+    tail.until("the line is lost")
+    again = Up(person, "--no-detect", "--port", port)
+    try:
+        tail.until("connected again")
+        assert person.run("chat", "-m", "fake/echo", "hello").returncode == 0
+        tail.until("ok 200")
+        status.until("● ready")
+    finally:
+        again.stop()
+    for screen in (tail, status):
+        screen.type("\x03")
+        assert screen.end() == 130
 
 
 def test_a_reader_of_tail_who_goes_away_ends_it_silently(home: Home) -> None:
