@@ -33,6 +33,7 @@ _ELSE = {
         "prismctl config reload",
     ),
 }
+_NO_TARGET = ("unsupported_operation", "all_providers_unavailable")
 _BAD_REQUEST = range(400, 500)
 _TOO_MANY = 429
 
@@ -60,8 +61,7 @@ def advise(call: Object, refused: Object, prose: "Prose") -> None:
         can_replay = call.get("has_bodies") is not False
         _say_provider(attempts, request_id, prose, can_replay=can_replay)
     elif not _say_key(call, refused, code, prose):
-        prose.say("See whether the gateway is well:")
-        prose.command("prismctl doctor")
+        _say_rest(call, code, prose)
 
 
 def _say_answered(attempts: list[Object], prose: "Prose") -> None:
@@ -91,6 +91,21 @@ def _say_provider(
     prose.command("prismctl providers health")
     verb = "replay" if can_replay else "curl"
     prose.command(f"prismctl requests {verb} {_word(request_id)}")
+
+
+def _say_rest(call: Object, code: str, prose: "Prose") -> None:
+    """Say what to do about what no key and no provider is the reason for."""
+    status = call.get("status")
+    if code in _NO_TARGET:
+        prose.say("No provider can take this call. Who has the model, and how they are:")
+        prose.command(f"prismctl routes explain --model {_word(as_text(call.get('model')))}")
+    elif isinstance(status, int) and status in _BAD_REQUEST:
+        prose.say("The request itself is at fault: mend it where it is made. What was sent, if it "
+                  "is kept:")  # fmt: skip
+        prose.command(f"prismctl requests get {_word(as_text(call.get('id')))} --bodies")
+    else:
+        prose.say("See whether the gateway is well:")
+        prose.command("prismctl doctor")
 
 
 def _say_key(call: Object, refused: Object, code: str, prose: "Prose") -> bool:

@@ -5,6 +5,7 @@ gateway may say less or more: what is not there is left out.
 """
 
 from decimal import Decimal
+from http import HTTPStatus
 
 from prismctl.commands.price_views import BILL
 from prismctl.commands.prose import Prose
@@ -123,7 +124,9 @@ def _say_rules(call: Object, stages: dict[str, Object], prose: Prose) -> None:
         code, param = as_text(refused.get("code")), as_text(refused.get("param"))
         numbers = _numbers(refused, prose)
         told = numbers or as_text(refused.get("message")) or code
-        _rule(prose, "refused", _RULES.get(param) or _RULES.get(code) or code, told)
+        is_bad = call.get("status") == HTTPStatus.BAD_REQUEST
+        name = "request" if is_bad else _RULES.get(param) or _RULES.get(code) or code
+        _rule(prose, "refused", name, told)
 
 
 def _rule(prose: Prose, state: str, name: str, text: str) -> None:

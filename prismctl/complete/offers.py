@@ -154,6 +154,11 @@ WORDS: dict[str, Words] = {
     "output": lambda _: [Item(one.value) for one in Format],
     "color": _fixed("auto", "always", "never"),
     "status": _fixed("2xx", "4xx", "5xx", "429"),
+    "requests.error": _fixed(
+        *("rate_limit_exceeded", "budget_exceeded", "insufficient_credits", "permission_denied"),
+        *("model_not_found", "model_not_priced", "overloaded", "gateway_timeout", "client_closed"),
+        *("provider_unreachable", "all_providers_unavailable"),
+    ),
     "topics": _fixed(
         *("call", "guard", "provider", "key", "budget", "config", "job", "node", "log"),
         *("ledger", "tick", "all"),

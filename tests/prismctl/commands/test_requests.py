@@ -204,6 +204,16 @@ REFUSALS = [
         "prismctl prices set smart input=USD output=USD",
     ),
     (calls.refused(503, "overloaded", message="Busy."), "overloaded", "prismctl doctor"),
+    (
+        calls.refused(501, "unsupported_operation", message="Nobody can."),
+        "provider Nobody can.",
+        "prismctl routes explain --model smart",
+    ),
+    (
+        calls.refused(400, "invalid_function_parameters", param="tools[0]", message="No schema."),
+        "request No schema.",
+        "prismctl requests get req_0001 --bodies",
+    ),
 ]
 
 

@@ -93,6 +93,8 @@ def test_commands_and_flags_come_with_what_they_do(tab: Tab) -> None:
         ("prismctl keys update ci --clear rp", ["rpm"]),
         ("prismctl help exit", ["exit-codes"]),
         ("prismctl completion ", ["bash", "zsh", "fish"]),
+        ("prismctl requests list --error bud", ["budget_exceeded"]),
+        ("prismctl requests curl req_1 --sdk ", ["python"]),
         ("prismctl keys create x --expires ", []),
         ("prismctl keys list --limit 5 --sta", ["--status"]),
     ],
