@@ -25,6 +25,11 @@ import httpx2
 PATIENCE_S = 60.0
 RECORDING = Path(__file__).parent / "golden" / "tui" / "feed.jsonl"
 STARTS = 9
+CONFIG = """
+providers:
+  fake: {type: fake}
+  openai: {type: openai, api_key: env:NOBODYS_KEY, models: [gpt-4o]}
+"""
 
 
 class Place:
@@ -37,12 +42,18 @@ class Place:
             shutil.copy2(built / name, self.folder)
         home = folder / "home"
         home.mkdir()
-        self.env = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm"}
+        self.env = {
+            "NOBODYS_KEY": "sk-nobodys",
+            "HOME": str(home),
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "TERM": "xterm",
+        }
 
-    def run(self, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, typed: str = "", **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.env | env, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+            command, cwd=self.folder, env=self.env | env, input=typed, capture_output=True,
+            text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 
     def said(self, *command: str, **env: str) -> str:
@@ -108,7 +119,8 @@ class Terminal:
 def check(place: Place) -> None:
     """Do what somebody does who has these two files and nothing else."""
     assert "Start a gateway" in place.said("./prismctl", "--help")
-    up = ("./prismctl", "up", "--port", "0", "--no-detect", "-o", "jsonl")
+    (place.folder / "prism.yaml").write_text(CONFIG)
+    up = ("./prismctl", "up", "--port", "0", "--config", "prism.yaml", "-o", "jsonl")
     with place.terminal(*up) as terminal:
         terminal.until("Ctrl-C stops it.")
         (line,) = (one for one in terminal.text.splitlines() if one.startswith("{"))
@@ -124,6 +136,14 @@ def check(place: Place) -> None:
         assert answer.json()["choices"][0]["message"]["content"], answer.text
         assert json.loads(place.said("./prismctl", "status", "-o", "json"))
         assert "fake/echo" in place.said("./prismctl", "models", "list", "-o", "name")
+        # Data of packages, and what is imported late.
+        assert "genai-prices" in place.said("./prismctl", "prices", "get", "gpt-4o", "-o", "json")
+        assert place.said("./prismctl", "backup", "create", "-o", "name").strip()
+        backend = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+        login = ("./prismctl", "auth", "login", "--storage", "keyring")
+        token = (Path(gateway["data_dir"]) / "admin-token").read_text()
+        refused = place.run(*login, typed=token, **backend)
+        assert "the keyring cannot be used" in refused.stderr, refused
         assert "requests" in place.said("./prismctl", "usage", "report", "-o", "csv")
         created = place.said("./prismctl", "keys", "create", "ci", "--credits", "5")
         assert created.startswith("sk-prism-")
@@ -142,7 +162,6 @@ def check(place: Place) -> None:
         terminal.type("q")
         assert terminal.end() == 0, terminal.text
     assert place.run("./prismctl", "status").returncode == 6
-    (place.folder / "prism.yaml").write_text("providers:\n  fake: {type: fake}\n")
     assert "ok" in place.said("./prismd", "check", "prism.yaml")
     place.said("./prismctl", "config", "check", "prism.yaml")
     assert place.run("./prismd", "check", "/not/there.yaml").returncode == 2
