@@ -114,7 +114,9 @@ def _say_key(call: Object, refused: Object, code: str, prose: "Prose") -> bool:
     if code == "insufficient_credits":
         text, command = "Add credits, or ask for fewer tokens:", f"prismctl credits add {key} USD"
     elif code == "budget_exceeded":
-        whose = f"{as_text(refused.get('scope'))}:{as_text(refused.get('subject'))}"
+        is_own = refused.get("subject") == call.get("key_id")
+        subject = key if is_own else as_text(refused.get("subject"))
+        whose = f"{as_text(refused.get('scope'))}:{subject}"
         text = "Wait until its window ends, or raise the budget:"
         command = f"prismctl budgets set {_word(whose)} USD/{as_text(refused.get('window'))}"
         if not refused.get("scope"):

@@ -75,7 +75,7 @@ def _say_end(call: Object, stages: dict[str, Object], prose: Prose) -> None:
         end = f"the caller hung up after {took}"
     elif isinstance(code, int) and code >= FIRST_FAILURE and not call.get("attempts"):
         end = f"the gateway refused it after {took}; no provider was asked"
-    elif isinstance(code, int) and code >= FIRST_FAILURE:
+    elif isinstance(code, int) and code >= FIRST_FAILURE and call.get("first_byte_ms") is None:
         end = f"no provider that was asked answered it; it took {took}"
     elif not call.get("is_complete"):
         end = f"the answer began, and broke off after {took}"
@@ -109,6 +109,8 @@ def _say_who(call: Object, stages: dict[str, Object], prose: Prose) -> None:
 
 def _say_rules(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     prose.title("Was it let in?")
+    if "replay" in stages:
+        _rule(prose, "ok", "key", "active; the other rules let in the call whose answer it got")
     if (permit := stages.get("permit")) is not None:
         _rule(prose, "ok", "key", "active, and its address, model and tools are allowed")
         seen = _used(permit, _LIMIT, _LEFT)
@@ -122,7 +124,7 @@ def _say_rules(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     refused = stages.get("refused")
     if refused is not None and not call.get("attempts"):
         code, param = as_text(refused.get("code")), as_text(refused.get("param"))
-        numbers = _numbers(refused, prose)
+        numbers = _numbers(refused, call, prose)
         told = numbers or as_text(refused.get("message")) or code
         is_bad = call.get("status") == HTTPStatus.BAD_REQUEST
         name = "request" if is_bad else _RULES.get(param) or _RULES.get(code) or code
@@ -141,19 +143,25 @@ def _used(detail: Object, limit_name: str, left_name: str) -> str:
     return f"{int(limit) - int(left):,} of {int(limit):,}"
 
 
-def _numbers(refused: Object, prose: Prose) -> str:
+def _numbers(refused: Object, call: Object, prose: Prose) -> str:
     """Write the number that decided against the call, where it is known."""
     param, look = refused.get("param"), prose.look
     if param == "rate_limit_rpm" and (used := _used(refused, _LIMIT, _LEFT)):
         return f"{used} calls in the last minute"
     if param == "rate_limit_tpm" and (used := _used(refused, _TOKENS, _TOKENS_LEFT)):
-        return f"{used} tokens used or reserved in the last minute"
+        return f"{used} tokens used or reserved in the last minute; it may need more than are left"
     if param == "budgets" and refused.get("limit") is not None:
-        spent, limit = (human.dollars(refused.get(name), look) for name in ("spent", "limit"))
-        whose = f"{as_text(refused.get('scope'))} {as_text(refused.get('subject'))}"
+        amounts = ("spent", "limit", "held", "needed")
+        spent, limit, held, needed = (human.dollars(refused.get(name), look) for name in amounts)
+        is_own = refused.get("subject") == call.get("key_id")
+        whose = "this key" if is_own else f"{refused.get('scope')} {refused.get('subject')}"
         ends = as_text(refused.get("resets_at"))
-        until = f", until {ends}" if ends else ""
-        return f"{spent} of {limit} {as_text(refused.get('window'))} are spent by {whose}{until}"
+        return (
+            f"{spent} of {limit} {as_text(refused.get('window'))} are spent by {whose}"
+            + (f", {held} are held" if held else "")
+            + (f", and {needed} may be needed" if needed else "")
+            + (f"; it starts anew at {ends}" if ends else "")
+        )
     if refused.get("balance") is not None and refused.get("needed") is not None:
         names = ("needed", "balance", "held")
         needed, balance, held = (human.dollars(refused.get(name), look) for name in names)

@@ -62,8 +62,8 @@ def test_a_budget_that_refused_is_told_with_what_was_spent(home: Home) -> None:
     home.run("chat", "-m", "fake/echo", "hi", PRISMCTL_API_KEY=secret)
     request = newest(home, "--key", "poor", "--error", "budget_exceeded")
     said = one_line(home.run("requests", "explain", request).stdout)
-    assert "$0.00 of $0.001 monthly are spent by key " in said
-    assert "prismctl budgets set key:" in said
+    assert "$0.00 of $0.001 monthly are spent by this key, $0.00 are held, and $0.0" in said
+    assert "prismctl budgets set key:poor USD/monthly" in said
 
 
 def test_a_call_that_was_answered_is_told_to_the_last_line_of_its_bill(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -178,9 +179,13 @@ REFUSALS = [
             limit=50,
             spent=49.5,
             held=0.1,
+            needed=0.75,
             resets_at="2026-12-01T00:00:00Z",
         ),
-        "budget             $49.50 of $50.00 monthly are spent by owner ana b",
+        (
+            "budget $49.50 of $50.00 monthly are spent by owner ana b, $0.10 are held, and "
+            "$0.75 may be needed; it starts anew at 2026-12-01T00:00:00Z"
+        ),
         "prismctl budgets set 'owner:ana b' USD/monthly",
     ),
     (
@@ -232,6 +237,7 @@ def failed(status: int | None, code: str, code_of_answer: int = 502) -> dict[str
     attempt = {"provider": "groq", "model": "llama-4", "status": status, "outcome": code}
     free = money.usd("cost", 0)
     return calls.TRACE | {
+        "first_byte_ms": 201.25 if status == HTTPStatus.OK else None,
         "status": code_of_answer,
         "error_code": code,
         "is_complete": False,
@@ -266,6 +272,13 @@ def test_a_failure_behind_the_gateway_says_what_next(
     assert command in said.partition("What now?")[2]
 
 
+def test_an_answer_that_broke_off_had_begun(cli: Run, stub: StubGateway) -> None:
+    said = explained(cli, stub, failed(200, "provider_connection_broken"))
+    assert "The answer began, and broke off after 1.53 s." in said
+    none = failed(None, "provider_unreachable")
+    assert "No provider that was asked answered it; it took 1.53 s." in explained(cli, stub, none)
+
+
 def test_a_call_without_a_price_is_not_told_to_be_free(cli: Run, stub: StubGateway) -> None:
     call = calls.TRACE | {"price_lines": [], **money.usd("cost", None)}
     assert "It has no price: it is in no cost." in explained(cli, stub, call)
@@ -277,6 +290,7 @@ def test_an_answer_that_was_kept_is_told_to_be_that_and_to_be_paid_for(
     kept = {"stage": "replay", "ms": 0.4, "detail": {"original_request_id": "req_0007"}}
     free = {"price_lines": [], "attempts": [], **money.usd("cost", None)}
     said = one_line(explained(cli, stub, calls.TRACE | free | {"stages": [kept]}))
+    assert "✕" not in said
     assert "with the answer of req_0007, kept for its Idempotency-Key." in said
     assert "What did it cost? Nothing: req_0007 has paid for it." in said
     assert "refused" not in said
