@@ -1,6 +1,7 @@
 """What a single file does before its program runs, with a shell script in place of the program."""
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -98,6 +99,17 @@ def test_where_it_cannot_unpack_it_says_what_to_do(place: Path) -> None:
         "prismctl: cannot unpack to /dev/null/prism; set PRISM_UNPACK_DIR to another directory\n",
     )
     assert run(file, PRISM_UNPACK_DIR=str(place / "elsewhere"))[0] == 7
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_what_belongs_to_somebody_else_is_not_run(place: Path) -> None:
+    file = single_file(place / "prismctl")
+    run(file)
+    unpacked = place.parent / "home" / ".cache" / "prism" / "prismctl-0123"
+    os.chown(unpacked, 12345, 12345)
+    code, out, err = run(file)
+    assert (code, out) == (1, "")
+    assert f"{unpacked} belongs to another user" in err
 
 
 def test_a_file_that_is_cut_leaves_nothing(place: Path) -> None:

@@ -50,6 +50,8 @@ prismctl keeps its own files in $PRISMCTL_CONFIG_DIR, else in your configuration
 
   contexts.toml   named gateways: url, where credentials are kept, protected or not
   credentials/    secrets that `auth login` kept in files, one per file
+  cache/          what TAB offers, a few seconds old; in your own cache directory (on Linux
+                  ~/.cache/prismctl) if the variable is not set
 
 A context refers to its secrets: token for the admin API, key for `chat`. A reference is
 env:NAME, file:/path or keyring:account. Order for the admin token: --token-file (- is stdin),

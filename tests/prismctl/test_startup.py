@@ -16,6 +16,7 @@ import prismctl
 
 ROOT = Path(prismctl.__file__).parent.parent
 STARTS = 7
+TYPED = "prismctl --url http://127.0.0.1:1 keys get "
 
 
 def cpu_ms(config_dir: Path, *words: str, **env: str) -> float:
@@ -43,9 +44,10 @@ def cpu_ms(config_dir: Path, *words: str, **env: str) -> float:
     [
         (("--version",), {}, 150),
         ((), {"_PRISMCTL_COMPLETE": "bash", "_PRISMCTL_LINE": "prismctl keys re"}, 150),
+        ((), {"_PRISMCTL_COMPLETE": "fish", "_PRISMCTL_LINE": TYPED}, 150),
         (("keys", "list", "--url", "http://127.0.0.1:1"), {}, 350),
     ],
-    ids=["version", "tab", "keys-list"],
+    ids=["version", "tab", "tab-keys", "keys-list"],
 )
 def test_a_start_keeps_its_budget(
     tmp_path: Path, words: tuple[str, ...], env: dict[str, str], budget_ms: float
