@@ -183,8 +183,16 @@ def _strings(value: Json) -> list[str]:
 
 @verb(app, "reload", "prismctl config reload", "prismctl config reload -o json")
 def reload(ctx: typer.Context) -> None:
-    """Make the gateway read its configuration again: all of it takes force, or nothing."""
+    """Make the gateway read its configuration again: all of it takes force, or nothing.
+
+    With --dry-run it shows what would change.
+    """
     session = session_of(ctx)
+    if session.flags.dry_run:
+        # The gateway itself can tell.
+        _show_changes(session, None)
+        session.out.note("nothing was changed; without --dry-run this would take force")
+        return
     answer = session.admin.reload()
     session.out.item(answer, _RELOAD)
     if pick(answer, "needs_restart"):

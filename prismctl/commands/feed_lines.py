@@ -165,12 +165,13 @@ class Lines:
 
     def bodies(self, event: Object) -> str:
         """Return what was asked and answered, where the feed says it."""
-        lines = [
-            f"    {self._terminal.paint_out(title, 'dim')}  {line}\n"
-            for title, name in (("request ", "request_body"), ("response", "response_body"))
-            if (text := human.plain(event.get(name), self._look))
-            for line in safe.block(text).splitlines()
-        ]
+        dots = "…" if self._look.is_unicode else "..."
+        lines: list[str] = []
+        for title, name in (("request ", "request_body"), ("response", "response_body")):
+            if text := human.plain(event.get(name), self._look):
+                whole = text + (f" {dots}" if event.get(f"is_{name}_cut") else "")
+                margin = f"    {self._terminal.paint_out(title, 'dim')}  "
+                lines += [f"{margin}{line}\n" for line in safe.block(whole).splitlines()]
         return "".join(lines)
 
     def _call(self, event: Object) -> str:

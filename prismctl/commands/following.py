@@ -15,6 +15,7 @@ from prismctl.output.render import Format
 if TYPE_CHECKING:
     from prismctl.session import Session
 
+BODIES = ("request_body", "response_body", "is_request_body_cut", "is_response_body_cut")
 HISTORY = 10_000
 """How many calls ``--since`` shows at most: the newest of them."""
 
@@ -105,7 +106,15 @@ class Following:
         self._shown = {as_text(row.get("id")) for row in rows}
         if answer.get("has_more"):
             self._out.note(f"only the newest {HISTORY:,} calls are shown", "dim")
-        return all(self._show(as_event(row)) for row in reversed(rows))
+        return all(self._show(self._told(row)) for row in reversed(rows))
+
+    def _told(self, row: Object) -> Object:
+        """Return a call of the list as the feed would have told it, with what is kept of it."""
+        event = as_event(row)
+        if "bodies" not in self._asked.ways or not row.get("has_bodies"):
+            return event
+        call = self._session.admin.request(as_text(row.get("id")), has_bodies=True)
+        return event | {name: call[name] for name in BODIES if name in call}
 
     def _gap(self, body: Object) -> None:
         if self._is_json:

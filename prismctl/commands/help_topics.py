@@ -16,6 +16,8 @@ Environment variables; a flag on the command line is stronger than each of them.
   PRISMCTL_PAGER       pager; else PAGER, else less -FRX
   NO_COLOR             no colour (no-color.org)
   CLICOLOR_FORCE       colour even in a pipe
+  TERM=dumb            no colour
+  COLUMNS, LINES       size of the terminal, where it does not say itself
   PRISMD               the daemon that `up` and `config check` run
   PRISM_DATA_DIR       data directory of `up`; instead of --data-dir
 """

@@ -45,6 +45,9 @@ def list_models(
     rows = as_objects(answer.get("data"))
     if provider is not None:
         rows = [row for row in rows if row.get("owned_by") == provider]
+        if not rows:
+            known = as_objects(session.admin.capabilities().get("providers"))
+            lookup.the_one(provider, known, noun="provider", see="prismctl providers list")
         answer["data"] = list(rows)
     session.out.list(answer, _MODELS)
     if unpriced := sum(row.get("is_priced") is False for row in rows):

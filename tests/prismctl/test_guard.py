@@ -142,7 +142,10 @@ def test_it_is_seen(cli: Run, stub: StubGateway) -> None:
     assert "▲ protected: what changes it asks for its name" in cli().out
 
 
-@pytest.mark.parametrize("words", [*EVERY, ("budgets", "delete", "bgt_0001"),
+DRY = [words for words in EVERY if words != ("config", "reload")]
+
+
+@pytest.mark.parametrize("words", [*DRY, ("budgets", "delete", "bgt_0001"),
                                    ("budgets", "reset", "bgt_0001")])  # fmt: skip
 def test_a_dry_run_sends_no_change(cli: Run, stub: StubGateway, words: tuple[str, ...]) -> None:
     result = cli(*words, "--dry-run")
@@ -160,6 +163,16 @@ def test_a_dry_run_sends_no_change(cli: Run, stub: StubGateway, words: tuple[str
 def test_a_dry_run_says_what_would_end(cli: Run, stub: StubGateway) -> None:
     result = cli("keys", "revoke", "ci", "--dry-run", terminal=PEOPLE)
     compare("dry-run-revoke.tty", result.out + "---\n" + result.err)
+
+
+def test_a_dry_run_of_a_reload_asks_the_gateway(cli: Run, stub: StubGateway) -> None:
+    change = {"path": "server.port", "from": 8080, "to": 8081}
+    checked = {"object": "config_check", "is_valid": True, "problems": [], "changes": [change]}
+    stub.on("POST", "/-/config/check", checked | {"needs_restart": ["server.port"]})
+    result = cli("config", "reload", "--dry-run")
+    assert (result.code, changed(stub)) == (0, ["POST /-/config/check"])
+    assert "server.port\t8080\t8081" in result.out
+    assert "nothing was changed" in result.err
 
 
 def test_a_dry_run_of_a_call_sends_none(cli: Run, stub: StubGateway) -> None:

@@ -98,6 +98,16 @@ def test_routes_explain_says_which_model_is_near(cli: Run, stub: StubGateway) ->
     assert "did you mean smart?" in result.err
 
 
+def test_a_provider_that_is_not_there_says_which_is_near(cli: Run, stub: StubGateway) -> None:
+    stub.on("GET", "/-/models", listing({"id": "gpt-5", "owned_by": "openai"}))
+    stub.on("GET", "/-/capabilities", {"providers": [{"id": "openai"}, {"id": "lab"}]})
+    result = cli("models", "list", "--provider", "opnai")
+    assert (result.code, result.out) == (4, "")
+    assert "hint: did you mean openai?" in result.err
+    result = cli("models", "list", "--provider", "lab")
+    assert (result.code, result.out) == (0, "")
+
+
 def test_a_context_by_the_beginning_of_its_name(cli: Run, stub: StubGateway) -> None:
     for name in ("prod-eu", "prod-us", "staging"):
         cli("contexts", "set", name, "http://x.example")

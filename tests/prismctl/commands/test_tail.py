@@ -128,14 +128,28 @@ def test_what_nobody_can_read_is_said(cli: Run, stub: StubGateway) -> None:
 def test_bodies_are_shown_and_harmless(cli: Run, stub: StubGateway) -> None:
     body = {"messages": [{"role": "user", "content": "hi \x1b[2J"}]}
     told = feed.call(1, request_body=body, response_body="two\nlines\x1b]0;x\x07")
+    told["is_response_body_cut"] = True
     play(stub, told)
     result = cli("tail", "--bodies", "-n", "1", terminal=PEOPLE)
     assert "\x1b" not in result.out
     assert result.out.splitlines()[2:] == [
         r'    request   {"messages":[{"role":"user","content":"hi \u001b[2J"}]}',
         "    response  two",
-        r"    response  lines\x1b]0;x\x07",
+        r"    response  lines\x1b]0;x\x07 …",
     ]
+
+
+def test_bodies_of_what_was_before_are_read_one_by_one(cli: Run, stub: StubGateway) -> None:
+    first, second = feed.call(1, has_bodies=True), feed.call(2)
+    stub.on("GET", "/-/requests", listing(feed.request(second), feed.request(first)))
+    kept = {"request_body": {"model": "m"}, "response_body": "x", "is_request_body_cut": False}
+    stub.on("GET", "/-/requests/req_0001", feed.request(first) | kept)
+    play(stub)
+    result = cli("tail", "--since", "10m", "--bodies", "-n", "2", "-o", "json")
+    told, other = (json.loads(line) for line in result.out.splitlines())
+    assert {name: told[name] for name in kept} == kept
+    assert "request_body" not in other
+    assert [sent.query for sent in stub.sent if sent.path.endswith("req_0001")] == ["bodies=true"]
 
 
 @pytest.mark.parametrize(
