@@ -56,12 +56,22 @@ def _kind(value: Json) -> str:
     return "removed" if change.get("to") is None else "changed"
 
 
+def _setting(value: Json, look: human.Look) -> str:
+    """Write a value: for people, of a section only what is set in it."""
+    if not look.is_people or not isinstance(value, dict):
+        return human.plain(value, look)
+    return human.labels({name: item for name, item in value.items() if item not in _UNSET}, look)
+
+
+_UNSET: tuple[Json, ...] = (None, {}, [])
+_SENT = "prism.yaml"
+"""How the gateway calls a text that it was sent."""
 _CHANGES = View(
     columns=(
         Column("", "", _mark, _mark_tone),
         Column("SETTING", "path"),
-        Column("NOW", "from", is_flexible=True),
-        Column("THEN", "to", is_flexible=True),
+        Column("NOW", "from", _setting, is_flexible=True),
+        Column("THEN", "to", _setting, is_flexible=True),
     ),
     name="path",
     rows="changes",
@@ -156,8 +166,12 @@ def _show_changes(session: "Session", file: Path | None) -> bool:
     if not answer.get("is_valid"):
         if out.shows("problems"):
             out.list(answer, _CHANGES)
-        lines = [f"{name} cannot be used there:", *_strings(answer.get("problems"))]
-        raise ConfigProblem("\n".join(lines))
+        problems = _strings(answer.get("problems"))
+        if file is not None:
+            # The gateway knows a text, not its name; an editor finds the place by the name.
+            problems = [f"{file}{text.removeprefix(_SENT)}" if text.startswith(_SENT) else text
+                        for text in problems]  # fmt: skip
+        raise ConfigProblem("\n".join([f"{name} cannot be used there:", *problems]))
     out.list(answer, _CHANGES)
     if answer.get("needs_restart"):
         names = ", ".join(_strings(answer.get("needs_restart")))

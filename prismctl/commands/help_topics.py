@@ -64,7 +64,7 @@ changes something asks for the context's name to be typed in full; --yes is not 
 nobody can be asked: --yes-protected prod. A --url of the same gateway is protected as well.
 With --dry-run no command changes the gateway: the first request that would is shown instead.
 
-The gateway's own configuration is prism.yaml: prismctl config show | check FILE | reload
+The gateway's own configuration is prism.yaml: prismctl config show | check | diff | reload
 """
 
 

@@ -174,3 +174,21 @@ def test_a_dry_run_of_a_replay_makes_no_call(home: Home) -> None:
     assert dry.returncode == 0, dry.stderr
     assert json.loads(dry.stdout)["body"] == {"set": {"user": "me"}}
     assert newest(home, "--model", "fake/json") == request
+
+
+def test_what_a_configuration_would_change_is_asked_there(home: Home, tmp_path: Path) -> None:
+    same = home.run("config", "diff")
+    assert (same.returncode, same.stdout) == (0, ""), same.stderr
+    file = tmp_path / "next.yaml"
+    file.write_text(CONFIG.replace("spare", "other"))
+    changed = home.run("config", "diff", str(file))
+    assert changed.returncode == 10
+    paths = [line.split("\t")[0] for line in changed.stdout.splitlines()[1:]]
+    assert paths == ["providers.spare", "providers.other"]
+    check = ("config", "check", str(file), "--remote")
+    assert home.run(*check).returncode == 0
+    assert home.run(*check, "--exit-code").returncode == 10
+    file.write_text("providers: {x: {type: nobody}}")
+    broken = home.run(*check)
+    assert (broken.returncode, broken.stdout) == (2, "")
+    assert f"{file}:1:" in broken.stderr

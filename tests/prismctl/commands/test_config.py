@@ -81,7 +81,8 @@ def test_problems_are_told_one_by_one_and_json_has_them_all_the_same(
     stub.on("POST", "/-/config/check", BROKEN)
     result = cli("config", "check", file, "--remote", terminal=PEOPLE)
     assert result.out == ""
-    assert "prism.yaml:3:1 no such\\x1b[2J field\nprism.yaml:9:1 two" in result.err
+    assert f"{file}:3:1 no such\\x1b[2J field\n{file}:9:1 two" in result.err
+    assert "prism.yaml:3:1 no such" in cli("config", "diff", stdin=YAML).err
     assert json.loads(cli("config", "check", file, "--remote", "-o", "json").out) == BROKEN
 
 
@@ -104,3 +105,11 @@ def test_a_directory_or_a_file_that_is_not_there_is_2(
 
 def test_exit_code_goes_with_remote(cli: Run, stub: StubGateway, file: str) -> None:
     assert cli("config", "check", file, "--exit-code").code == 2
+
+
+def test_of_a_section_a_terminal_shows_what_is_set(cli: Run, stub: StubGateway, file: str) -> None:
+    section = {"type": "groq", "base_url": None, "headers": {}, "api_key": "env:K"}
+    added = {"path": "providers.groq", "from": None, "to": section}
+    stub.on("POST", "/-/config/check", answer(added))
+    out = cli("config", "diff", file, terminal=PEOPLE).out
+    assert "+ added  providers.groq       type=groq, api_key=env:K" in out
