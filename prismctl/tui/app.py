@@ -60,7 +60,7 @@ class Dashboard(App[None]):
     """The app. Start it with a feed that has not begun."""
 
     CSS_PATH = "theme.tcss"
-    BINDINGS = keys.bindings("everywhere")
+    BINDINGS = [*keys.bindings("everywhere"), *keys.bindings("subject")]  # noqa: RUF012 - as above
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette.provider}
     COMMAND_PALETTE_BINDING = ""
     AUTO_FOCUS = None

@@ -101,7 +101,7 @@ class Live:
         self._wanted: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._is_streaming = False
-        self._lost_at_s = time.monotonic() - PATIENCE_S
+        self._lost_at_s = 0.0
         self._poll = Poll(reads)
         self._threads = [
             threading.Thread(target=self._follow, name="prismctl-feed", daemon=True),
@@ -110,6 +110,7 @@ class Live:
 
     def start(self) -> None:
         """Begin."""
+        self._lost_at_s = time.monotonic()
         for thread in self._threads:
             thread.start()
 

@@ -30,7 +30,7 @@ def _three(value: float) -> str:
         return "0"
     if size < 0.01:  # noqa: PLR2004
         return f"{value:.2g}" if size >= 0.0001 else f"{value:.0e}"  # noqa: PLR2004
-    if size < 1:
+    if size < 0.995:  # noqa: PLR2004
         return f"{value:.2f}"
     return f"{value:.1f}" if size < 99.95 else f"{value:.0f}"  # noqa: PLR2004
 

@@ -29,8 +29,8 @@ class Key:
     """In the footer: a word. Empty: not there."""
     help: str
     is_dangerous: bool = False
-    is_first: bool = False
-    """Whether it wins over a widget that has the focus."""
+    rank: int = 0
+    """In a narrow footer, the highest rank is left out first."""
 
 
 _ROWS = (
@@ -48,6 +48,7 @@ _ROWS = (
         context="rows",
         label="sort",
         help="Sort by the next column",
+        rank=2,
     ),
     Key(
         action="reverse",
@@ -62,6 +63,7 @@ _ROWS = (
         context="rows",
         label="follow",
         help="Stay on the newest row, or stop",
+        rank=4,
     ),
     Key(action="up", keys="up,k", context="rows", label="", help="One row up"),
     Key(action="down", keys="down,j", context="rows", label="", help="One row down"),
@@ -77,9 +79,10 @@ _SUBJECT = (
         context="subject",
         label="describe",
         help="Describe the object: all its fields",
+        rank=3,
     ),
-    Key(action="raw", keys="v", context="subject", label="raw", help="Show its JSON"),
-    Key(action="copy_id", keys="c", context="subject", label="copy id", help="Copy its id"),
+    Key(rank=4, action="raw", keys="v", context="subject", label="raw", help="Show its JSON"),
+    Key(rank=5, action="copy_id", keys="c", context="subject", label="copy id", help="Copy its id"),
 )
 _EVERYWHERE = (
     Key(
@@ -88,6 +91,7 @@ _EVERYWHERE = (
         context="everywhere",
         label="copy command",
         help="Copy the equal prismctl command",
+        rank=1,
     ),
     Key(
         action="filter",
@@ -95,6 +99,7 @@ _EVERYWHERE = (
         context="everywhere",
         label="filter",
         help="Filter rows: words, key=ID status=5xx; /! turns it around",
+        rank=1,
     ),
     Key(
         action="command",
@@ -102,6 +107,7 @@ _EVERYWHERE = (
         context="everywhere",
         label="command",
         help="Go to a screen by its name, or run a command",
+        rank=1,
     ),
     Key(
         action="pause",
@@ -109,6 +115,7 @@ _EVERYWHERE = (
         context="everywhere",
         label="pause",
         help="Freeze what is shown, or go on",
+        rank=2,
     ),
     Key(
         action="refresh_now",
@@ -198,7 +205,7 @@ _SHOWN = {
 def bindings(context: str) -> list[BindingType]:
     """Return what binds the keys of a context."""
     return [
-        Binding(key.keys, key.action, key.label or key.help, id=name_of(key), priority=key.is_first)
+        Binding(key.keys, key.action, key.label or key.help, id=name_of(key))
         for key in TABLE
         if key.context == context
     ]

@@ -41,12 +41,14 @@ class Poll:
         self._reads = reads
         self._filters: Mapping[str, str] = {}
         self._seen: dict[str, None] | None = None
-        """Calls that were told; None to begin anew."""
+        """Calls that were told; None before the first."""
+        self._is_new = False
+        """Whether other calls are told than before."""
         self._states: dict[str, Json] = {}
 
     def narrow(self, filters: Mapping[str, str]) -> None:
         """Tell only of these calls, and of the stored ones anew."""
-        self._filters, self._seen = dict(filters), None
+        self._filters, self._seen, self._is_new = dict(filters), None, True
 
     def events(self, now_s: Decimal) -> list[Object]:
         """Ask, and return what a feed would have told.
@@ -94,7 +96,7 @@ class Poll:
             return
         names = {as_text(row.get("id")): None for row in rows}
         if seen is None:
-            yield {"type": "history", **at, "data": list(rows), "is_new": True}
+            yield {"type": "history", **at, "data": list(rows), "is_new": self._is_new}
         for row in reversed(rows) if seen is not None else ():
             name = as_text(row.get("id"))
             if seen is not None and name not in seen:

@@ -4,7 +4,7 @@ The hues are those of Okabe and Ito's palette, which colour-blind people tell ap
 colour of its own: it takes the sixteen of the terminal.
 """
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 _DARK = Theme(
     name="prism-dark",
@@ -82,6 +82,7 @@ _ANSI = Theme(
     boost="ansi_default",
     dark=True,
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         "tone-good": "ansi_green",
         "tone-warn": "ansi_yellow",
         "tone-bad": "ansi_red",

@@ -61,7 +61,7 @@ _NEWS = View(
 class Overview(Pane):
     """The first screen."""
 
-    contexts: ClassVar[tuple[str, ...]] = ("rows",)
+    contexts: ClassVar[tuple[str, ...]] = ("rows", "subject")
 
     def __init__(self, cockpit: Cockpit) -> None:
         super().__init__(cockpit)

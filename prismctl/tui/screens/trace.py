@@ -47,7 +47,6 @@ class Trace(Pane):
 
     def compose(self) -> ComposeResult:
         """A box that scrolls."""
-        self._box.border_title = looks.text("Trace")
         yield self._box
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -74,6 +75,9 @@ class ResourceTable(ScrollView, can_focus=True):
         self._sorted: Column | None = None
         self._is_reversed = False
         self._natural: list[int] = []
+        """How wide each column should be; of one that may be cut, for most of its rows."""
+        self._widest: list[int] = []
+        """How wide each column would be for all its rows."""
         self._is_placed = False
         """Whether somebody has moved the cursor; until then it is on the first row."""
         self.filter = ""
@@ -109,7 +113,7 @@ class ResourceTable(ScrollView, can_focus=True):
             self._arrange()
 
     def narrow(self, words: str) -> None:
-        """Show only rows that hold all these words; with ``!`` in front only the others."""
+        """Show only rows with all these words, in cells or id; ``!`` in front turns it around."""
         self.filter = words
         self._arrange()
 
@@ -146,7 +150,8 @@ class ResourceTable(ScrollView, can_focus=True):
         words = self.filter.removeprefix("!").lower().split()
         if not words:
             return True
-        text = " ".join(table.cells(row, self.view.columns, self._look)).lower()
+        cells = table.cells(row, self.view.columns, self._look)
+        text = " ".join((self._name_of(row), *cells)).lower()
         return all(word in text for word in words) != is_inverted
 
     def _sort_key(self, row: Object, column: Column) -> tuple[int, float, str]:
@@ -161,9 +166,14 @@ class ResourceTable(ScrollView, can_focus=True):
         first = max(0, self.scroll_offset.y)
         sample = self._shown[first : first + _MEASURED]
         texts = [table.cells(row, columns, self._look) for row in sample]
-        widths = table.natural_widths(texts, columns)
+        widest = table.natural_widths(texts, columns)
+        widths = [
+            _usual(column, widest[at], [line[at] for line in texts])
+            for at, column in enumerate(columns)
+        ]
         before = self._natural or widths
         self._natural = [max(pair) for pair in zip(widths, before, strict=True)]
+        self._widest = [max(pair) for pair in zip(widest, self._natural, strict=True)]
 
     def _entitle(self) -> None:
         whole, here = len(self._rows or ()), len(self._shown)
@@ -188,11 +198,22 @@ class ResourceTable(ScrollView, can_focus=True):
         is_shown = [not column.is_wide for column in columns]
         narrow = [column for column, wanted in zip(columns, is_shown, strict=True) if wanted]
         places = [at for at, wanted in enumerate(is_shown) if wanted]
-        wide = table.layout(self._natural, columns, room, may_leave_out=False)
-        if sum(wide[1]) + _GAP * (len(wide[1]) - 1) <= room:
-            return wide
+        if sum(self._natural) + _GAP * (len(columns) - 1) <= room:
+            return self._filled(list(range(len(columns))), list(self._natural), room)
         found = table.layout([self._natural[at] for at in places], narrow, room, may_leave_out=True)
-        return [places[at] for at in found[0]], found[1]
+        return self._filled([places[at] for at in found[0]], found[1], room)
+
+    def _filled(
+        self, shown: list[int], widths: list[int], room: int
+    ) -> tuple[list[int], list[int]]:
+        """Give the room that is left to columns with cut texts, first where least is missing."""
+        left = room - sum(widths) - _GAP * (len(widths) - 1)
+        missing = [self._widest[place] - width for place, width in zip(shown, widths, strict=True)]
+        for at in sorted(range(len(shown)), key=missing.__getitem__):
+            more = max(0, min(left, missing[at]))
+            widths[at] += more
+            left -= more
+        return shown, widths
 
     def render_line(self, y: int) -> Strip:
         """Draw one line: the header, a row, or why there is none."""
@@ -360,6 +381,14 @@ class ResourceTable(ScrollView, can_focus=True):
         """Take the new width."""
         self._natural = []
         self._arrange()
+
+
+def _usual(column: Column, widest: int, texts: Sequence[str]) -> int:
+    """Return a width in which most texts fit: one long name does not narrow all other columns."""
+    if not column.is_flexible or not texts:
+        return widest
+    lengths = sorted(cell_len(text) for text in texts)
+    return max(cell_len(column.title), lengths[(len(lengths) - 1) * 9 // 10])
 
 
 def _back(style: Style) -> Style:

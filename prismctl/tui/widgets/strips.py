@@ -126,12 +126,13 @@ def _hints(rows: Sequence[Key], keymap: Mapping[str, str], look: Look, width: in
     last = [row for row in named if row.action in ("help", "quit")]
     tail = [_hint(row, keymap) for row in last]
     room = width - sum(part.cell_length for part in tail)
-    parts: list[Content] = []
-    for row in named:
-        part = _hint(row, keymap)
-        if row not in last and part.cell_length <= room:
-            room -= part.cell_length
-            parts.append(part)
+    chosen: set[str] = set()
+    for row in sorted(named, key=lambda row: row.rank):
+        cells = _hint(row, keymap).cell_length
+        if row not in last and cells <= room:
+            room -= cells
+            chosen.add(row.action)
+    parts = [_hint(row, keymap) for row in named if row.action in chosen]
     return looks.fitted(Content("").join([*parts, *tail]), width, look)
 
 
