@@ -8,7 +8,7 @@ import typer
 
 from prismctl.commands import key_flags, lookup, price_views
 from prismctl.errors import ApiError
-from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
+from prismctl.jsontext import Json, Object, as_object, as_objects, as_text, pick
 from prismctl.output import human
 from prismctl.output.human import Look
 from prismctl.output.table import Column, View
@@ -163,7 +163,7 @@ def _tell(out: "Output", answer: Object, what: str) -> None:
         code = f"{human.plain(answer.get('status'), out.look)} {as_text(answer.get('code'))}"
         prose.state("refused", "", f"with {code}", width=0)
     prose.title("Is it let in?")
-    _list_steps(prose, as_objects(answer.get("steps")))
+    _list_steps(prose, answer)
     if targets := as_objects(answer.get("targets")):
         prose.title("Where does it go?")
         prose.rows(targets, _TARGETS)
@@ -178,20 +178,37 @@ def _tell(out: "Output", answer: Object, what: str) -> None:
     out.write(str(prose))
 
 
-def _list_steps(prose: "Prose", steps: list[Object]) -> None:
-    """List the rules; those that were left out for the same reason in one sentence."""
+def _list_steps(prose: "Prose", answer: Object) -> None:
+    """List the rules; those that were left out for the same reason share a line."""
+    steps = as_objects(answer.get("steps"))
     left_out: dict[str, list[str]] = {}
     for step in steps:
         if step.get("state") == "skipped":
-            left_out.setdefault(as_text(step.get("message")), []).append(_rule(step))
-    alike = {message: names for message, names in left_out.items() if len(names) >= MANY}
-    shown = [step for step in steps if as_text(step.get("message")) not in alike]
+            left_out.setdefault(_reason(step), []).append(_rule(step))
+    alike = {reason: names for reason, names in left_out.items() if len(names) >= MANY}
+    shown = [step for step in steps if _reason(step) not in alike]
     width = max((len(_rule(step)) for step in shown), default=0)
     for step in shown:
-        state, message = as_text(step.get("state")), as_text(step.get("message"))
-        prose.state(state, _rule(step), message, width=width)
-    for message, names in alike.items():
-        prose.state("skipped", "", f"{message}: {', '.join(names)}", width=0)
+        text = as_text(step.get("message"))
+        if step.get("state") == "refused" and step.get("rule") == "requests_per_minute":
+            text = _counted(as_object(answer.get("limits"))) + text
+        prose.state(as_text(step.get("state")), _rule(step), text, width=width)
+    for reason, names in alike.items():
+        prose.state("skipped", "", f"{reason}: {', '.join(names)}", width=0)
+
+
+def _reason(step: Object) -> str:
+    """Return why a rule was left out: one that would let the call in is not worth a line."""
+    if step.get("state") == "skipped" and pick(step, "detail.would_be") == "ok":
+        return "not reached, but would let it in"
+    return as_text(step.get("message"))
+
+
+def _counted(limits: Object) -> str:
+    limit, left = limits.get("requests_limit"), limits.get("requests_remaining")
+    if not isinstance(limit, int) or not isinstance(left, int):
+        return ""
+    return f"{limit - left:,} of {limit:,} calls in the last minute. "
 
 
 def _by_reason(targets: list[Object]) -> dict[str, list[str]]:

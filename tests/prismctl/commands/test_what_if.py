@@ -132,6 +132,28 @@ def test_rules_that_were_left_out_for_one_reason_share_a_line(
     assert "no key is given: key status, ip, model, tools" in out
 
 
+def test_what_was_not_reached_has_a_line_only_if_it_would_refuse_too(
+    cli: Run, gateway: StubGateway
+) -> None:
+    def step(rule: str, state: str, message: str, **detail: Any) -> dict[str, Any]:
+        return {"rule": rule, "state": state, "message": message, "detail": detail}
+
+    steps = [
+        step("requests_per_minute", "refused", "Try again in 12 s."),
+        step("plan", "skipped", "not reached; it goes to x", would_be="ok"),
+        step("price", "skipped", "not reached; there is one", would_be="ok"),
+        step("budget", "skipped", "not reached; it has room", would_be="ok"),
+        step("credits", "skipped", "not reached; it would refuse, too", would_be="refused"),
+    ]
+    limits = {"requests_limit": 1200, "requests_remaining": 0}
+    gateway.on("POST", "/-/explain", calls.DENIED | {"steps": steps, "limits": limits})
+    out = cli("keys", "check", "ci", "--model", "smart", terminal=PEOPLE).out
+    assert "requests per minute  1,200 of 1,200 calls in the last minute. Try again in 12 s." in out
+    assert "○ skipped  credits              not reached; it would refuse, too" in out
+    assert "○ skipped  not reached, but would let it in: plan, price, budget\n" in out
+    assert "it goes to x" not in out
+
+
 def test_hostile_text_is_shown_and_not_obeyed(cli: Run, gateway: StubGateway) -> None:
     evil = "\x1b]0;owned\x07\u202e"
     text = json.dumps(calls.DENIED)
