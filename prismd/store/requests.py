@@ -86,8 +86,8 @@ _INSERT = """
 INSERT INTO requests (id, ts_ms, body) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING
 """
 
-# What is filtered by is read from the traces themselves: 200,000 take less than a second, which the
-# operator waits for, while columns of their own would cost every call a little.
+# What is filtered by is read from the traces themselves: 200,000 take a second or two. The operator
+# waits for that, while columns of their own would cost every call a little.
 _LOOK = """
 SELECT body FROM requests
 WHERE (ts_ms, rowid) < (:ts_ms, :at) AND (ts_ms, rowid) >= (:end_ms, :end_at)

@@ -13,6 +13,7 @@ import pytest
 
 from prismd.gateway import Gateway
 from prismd.kernel import clock
+from tests.conftest import StartDaemon
 from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon
 from tests.fake_process import FakeProcess
 from tests.in_process import client_of, running_gateway
@@ -203,6 +204,46 @@ def test_calls_that_run_take_the_slots(gateway: Daemon) -> None:
         assert told["decided_by"] == "concurrency"
         assert told["limits"]["concurrency_running"] == 1
         assert gateway.chat(key).status_code == told["status"] == 429
+
+
+def test_there_is_no_room_for_one_more_call(start: StartDaemon) -> None:
+    daemon = start("providers: {fake: {type: fake}}\nserver: {max_running_calls: 1}\n")
+    key, body = daemon.create_key(), {"model": "fake/lorem+hang=2", "stream": True}
+    body |= {"messages": [{"role": "user", "content": "Hello"}]}
+    assert explain(daemon, key=key.id, model="fake/echo")["is_allowed"]
+    with ExitStack() as stack:
+        client = stack.enter_context(daemon.client(key.headers))
+        answer = stack.enter_context(client.stream("POST", "/v1/chat/completions", json=body))
+        lines = answer.iter_lines()
+        next(lines)
+        told = explain(daemon, key=key.id, model="fake/echo")
+        assert (told["decided_by"], told["status"]) == ("overload", 503)
+        refused = daemon.chat(key)
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"], error["message"]) == (
+            503,
+            told["code"],
+            told["message"],
+        )
+        shed = 'prism_shed_requests_total{reason="calls"} 1.0'
+        assert shed in daemon.admin.get("/-/metrics").text, "the question was not counted"
+
+
+async def test_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        running_gateway(tmp_path) as gateway,
+        client_of(gateway, gateway.snapshot.admin_token.decode()) as client,
+    ):
+        key = (await client.post("/-/keys", json={"name": "k"})).json()
+        monkeypatch.setattr(type(gateway.stores.state), "is_full", True)
+        question = {"key": key["id"], "model": "fake/echo"}
+        told = (await client.post("/-/explain", json=question)).json()
+        chat = {"model": "fake/echo", "messages": [{"role": "user", "content": "Hello"}]}
+        headers = {"authorization": f"Bearer {key['key']}"}
+        answer = await client.post("/v1/chat/completions", json=chat, headers=headers)
+    assert told["decided_by"] == "storage"
+    assert answer.status_code == told["status"]
+    assert answer.json()["error"]["code"] == told["code"]
 
 
 # ── what it shows ────────────────────────────────────────────────────────────────────────────────
