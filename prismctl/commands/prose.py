@@ -1,6 +1,5 @@
 """Text for people in sections: a title, lines under it, wrapped to the terminal, tables within."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,21 @@ if TYPE_CHECKING:
     from prismctl.output.tty import Terminal
 
 _INDENT = "  "
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """Break a text at its spaces into lines of so many cells; a word that is wider is cut."""
+    from rich.cells import cell_len, chop_cells
+
+    lines: list[str] = []
+    for word in text.split():
+        parts = [word] if cell_len(word) <= room else chop_cells(word, room)
+        for part in parts:
+            if lines and cell_len(lines[-1]) + 1 + cell_len(part) <= room:
+                lines[-1] += f" {part}"
+            else:
+                lines.append(part)
+    return lines
 
 
 class Prose:
@@ -37,7 +51,7 @@ class Prose:
     def say(self, text: str, *styles: str) -> None:
         """Add sentences, wrapped."""
         room = max(20, self.terminal.width - len(_INDENT))
-        for line in textwrap.wrap(safe.line(text), room, break_on_hyphens=False):
+        for line in wrapped(safe.line(text), room):
             self._lines.append(_INDENT + self.terminal.paint_out(line, *styles))
 
     def state(self, state: str, name: str, text: str, *, width: int) -> None:
@@ -47,7 +61,7 @@ class Prose:
         label = f"{safe.line(name):<{width}}  " if name else ""
         head, used = f"{_INDENT}{shown}  {label}", len(_INDENT) + _STATE + 2 + len(label)
         room = max(20, self.terminal.width - used)
-        parts = textwrap.wrap(safe.line(text), room, break_on_hyphens=False) or [""]
+        parts = wrapped(safe.line(text), room) or [""]
         self._lines.append(f"{head}{parts[0]}".rstrip())
         self._lines += [f"{' ' * used}{part}" for part in parts[1:]]
 
