@@ -1,7 +1,8 @@
 """``--watch``: a command that only looks, run again and again until Ctrl-C.
 
-In a terminal its answer is drawn in place; in a pipe each object that has changed is a line of
-JSON. A gateway that is away for a while is said, and waited for.
+In a terminal its answer is drawn in place; in a pipe, and with ``-o jsonl`` in a terminal too (for
+screen readers), each object that has changed is a line of JSON. A gateway that is away for a while
+is said, and waited for.
 """
 
 from collections.abc import Callable
@@ -44,13 +45,14 @@ def watch(
     if verb not in _LOOKS:
         msg = f"`{path}` does not only look: it cannot be watched"
         raise UsageProblem(msg)
-    if session.terminal.is_out_tty:
+    form = session.flags.output
+    if session.terminal.is_out_tty and form is not Format.JSONL:
         shower: _Picture | _Changes = _Picture(session, path, every_s)
-    elif session.flags.output in _IN_A_PIPE:
+    elif form in _IN_A_PIPE:
         session.flags.output = Format.JSONL
         shower = _Changes(session)
     else:
-        msg = f"--watch writes lines of JSON in a pipe: not -o {session.flags.output}"
+        msg = f"--watch writes lines of JSON in a pipe: not -o {form}"
         raise UsageProblem(msg, hint="-o jsonl, or leave -o out")
     is_first = True
     while True:

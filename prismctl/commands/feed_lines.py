@@ -97,7 +97,7 @@ _CALL = (
     _Cell(Column("KEY", "", _key), 12, 1),
     _Cell(Column("MODEL", "", _route), 20),
     _Cell(Column("IN/OUT", "", _tokens, is_right=True), 13, 2),
-    _Cell(Column("COST", "cost_usd", human.money, is_right=True), 10),
+    _Cell(Column("COST", "cost", human.money, is_right=True), 10),
     _Cell(Column("FIRST", "first_byte_ms", human.millis, is_right=True), 7, 3),
     _Cell(Column("TOTAL", "latency_ms", human.millis, is_right=True), 7),
 )
@@ -116,7 +116,7 @@ _FIELDS = (
     ("upstream_model", human.plain),
     ("input_tokens", human.plain),
     ("output_tokens", human.plain),
-    ("cost_usd", human.plain),
+    ("cost", human.plain),
     ("first_byte_ms", human.plain),
     ("latency_ms", human.plain),
 )
@@ -175,7 +175,7 @@ class Lines:
         return "".join(lines)
 
     def _call(self, event: Object) -> str:
-        shown = event | {"cost_usd": cost(event)}
+        shown = event | {"cost": cost(event)}
         if not self._look.is_people:
             cells = [safe.line(show(shown.get(name), self._look)) for name, show in _FIELDS]
             return "\t".join([time(event.get("ts_s"), self._look), "call", *cells]) + "\n"

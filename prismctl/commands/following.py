@@ -129,8 +129,20 @@ class Following:
         if isinstance(left := event.get("left_out"), int) and left > 0:
             calls = "call" if left == 1 else "calls"
             self._out.stream(self._lines.aside(f"{left:,} more {calls}"))
+        self._fit()
         self._out.stream(self._lines.line(event) + self._lines.bodies(event))
         return self._goes_on()
+
+    def _fit(self) -> None:
+        """Lay lines out anew if the terminal has another width by now."""
+        if not self._out.look.is_people:
+            return
+        width = self._session.terminal.width
+        self._session.look_again()
+        if self._session.terminal.width != width:
+            self._lines = Lines(self._session.out.look, self._session.terminal)
+            if self._asked.has_calls:
+                self._out.stream(self._lines.head())
 
     def _goes_on(self) -> bool:
         self._count += 1

@@ -37,7 +37,7 @@ In a pipe: tab-separated with a header, times and numbers as the API writes them
   --jq       what a jq expression makes of the JSON, texts raw: --jq '.data[].name'
              (needs the library jq: pip install 'jq>=1.11,<2'; beyond 2^53 numbers lose digits)
   --watch    look again and again, -w 5s; in a terminal drawn in place, in a pipe a line of JSON
-             for each object that has changed; Ctrl-C ends it
+             for each object that has changed (with -o jsonl everywhere); Ctrl-C ends it
 
 `tail` and `top` have formats of their own: lines as things happen; -o json is a line per event.
 

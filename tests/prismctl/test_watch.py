@@ -72,6 +72,16 @@ def test_in_a_pipe_what_has_changed_is_a_line(watch: Watch, stub: StubGateway) -
     ]
 
 
+def test_with_jsonl_a_terminal_gets_lines_too(watch: Watch, stub: StubGateway) -> None:
+    """Nothing is drawn over for who has it read aloud."""
+    stub.on("GET", "/-/keys", listing(key()), listing(key()), listing(key(status="blocked")))
+    result = watch("keys", "list", "-w", "-o", "jsonl", looks=3, terminal=PEOPLE)
+    assert [json.loads(line)["status"] for line in result.out.splitlines()] == [
+        "active",
+        "blocked",
+    ]
+
+
 def test_an_object_is_told_when_it_changes(watch: Watch, stub: StubGateway) -> None:
     stub.on("GET", "/-/keys/key_0001", key(), key(), key(status="blocked"))
     result = watch("keys", "get", "key_0001", "-w", "--fields", "name,status", looks=3)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from prismctl.cli import run
 from prismctl.client import events
+from prismctl.output import tty
 from tests.prismctl import feed
 from tests.prismctl.commands.golden import compare
 from tests.prismctl.stub import Canned, Streamed, StubGateway, error, key, listing
@@ -41,6 +43,17 @@ def test_in_a_terminal(cli: Run, stub: StubGateway, width: int) -> None:
     assert (result.code, result.err) == (0, "")
     assert "\x07" not in result.out
     compare(f"tail.tty-{width}", result.out)
+
+
+def test_a_terminal_that_becomes_wider_is_used(
+    stub: StubGateway, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play(stub, *[feed.CALLS[0]] * 4)
+    widths = iter([80, 80, 80])
+    monkeypatch.setattr(tty, "detect", lambda color, env: replace(PEOPLE, width=next(widths, 160)))
+    assert run(["tail", "-n", "4"]) == 0
+    heads = ["IN/OUT" in line for line in capsys.readouterr().out.splitlines() if "TIME" in line]
+    assert heads == [False, True]
 
 
 def test_without_unicode(cli: Run, stub: StubGateway) -> None:
