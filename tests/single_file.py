@@ -22,6 +22,8 @@ from pathlib import Path
 
 import httpx2
 
+from prismctl.tui.registry import SCREENS
+
 PATIENCE_S = 60.0
 RECORDING = Path(__file__).parent / "golden" / "tui" / "feed.jsonl"
 STARTS = 9
@@ -73,7 +75,7 @@ class Place:
             yield Terminal(fd, pid)
         finally:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGTERM)
             os.close(fd)
 
     def start_ms(self, *command: str) -> float:
@@ -102,8 +104,9 @@ class Terminal:
         os.write(self._fd, keys.encode())
 
     def end(self) -> int:
+        deadline_s = time.monotonic() + PATIENCE_S
         while self._read():
-            pass
+            assert time.monotonic() < deadline_s, f"it goes on: {self.text[-2000:]!r}"
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
 
     def _read(self) -> bool:
@@ -154,9 +157,11 @@ def check(place: Place) -> None:
         assert terminal.end() == 0, terminal.text
         assert terminal.text.count("stopping") == 1
     with place.terminal("./prismctl", "dashboard", "--replay", str(RECORDING)) as terminal:
-        terminal.until("Overview")
-        terminal.type("2")
-        terminal.until("Traffic")
+        # Each screen is imported when it is opened.
+        for screen in (one for one in SCREENS if one.key):
+            terminal.until("Overview")
+            terminal.type(screen.key)
+            terminal.until(screen.title)
         terminal.type("?")
         terminal.until("Help")
         terminal.type("q")
