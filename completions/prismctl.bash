@@ -1,6 +1,6 @@
 # bash completion of prismctl
 _prismctl() {
-    local kind word
+    local kind='' word=''
     COMPREPLY=()
     {
         IFS= read -r kind

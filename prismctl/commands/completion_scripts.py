@@ -6,7 +6,7 @@ wanted (``words``, ``file``, ``dir``); each further one a word, a tab and what i
 
 BASH = r"""# bash completion of prismctl
 _prismctl() {
-    local kind word
+    local kind='' word=''
     COMPREPLY=()
     {
         IFS= read -r kind

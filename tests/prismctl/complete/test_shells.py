@@ -71,7 +71,7 @@ complete -p prismctl >&3
 )
 def test_bash(home: Home, line: str, expected: list[str]) -> None:
     script = str(COMPLETIONS / "prismctl.bash")
-    assert asked(home, "bash", "-c", f"{{ {BASH} }} 3>/dev/null", "bash", script, line) == expected
+    assert asked(home, "bash", "-uc", f"{{ {BASH} }} 3>/dev/null", "bash", script, line) == expected
 
 
 @needs("bash")
