@@ -39,7 +39,9 @@ def tail(
     ] = None,
     org: Annotated[str | None, typer.Option(help="Only of this org", metavar="ID")] = None,
     owner: Annotated[str | None, typer.Option(help="Only of this owner", metavar="NAME")] = None,
-    model: Annotated[str | None, typer.Option(help="Only of this model", metavar="MODEL")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only of this model; gpt-* matches", metavar="MODEL")
+    ] = None,
     provider: Annotated[
         str | None, typer.Option(help="Only of this provider", metavar="ID")
     ] = None,
@@ -81,7 +83,7 @@ def tail(
 
     A call that a rule refused is shown with the rule. When the gateway is restarted, tail waits
     for it and shows what came meanwhile. With -o json each event is a line as the feed sends it:
-    `prismctl dashboard --replay FILE` plays such a file.
+    `prismctl dashboard --replay FILE` plays such a file, best one of --topics all.
     """
     from prismctl.commands.following import Asked, Following
 

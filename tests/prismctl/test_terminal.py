@@ -153,6 +153,10 @@ def test_a_protected_context_asks_for_its_name(home: Home) -> None:
         screen.type("local\n")
         assert screen.end() == 0
         assert home.json("keys", "get", "guarded")["status"] == "blocked"
+        screen = Screen(home, "dashboard", "--write")
+        screen.until("Type local to go on: ")
+        screen.type("\n")
+        assert screen.end() == 1
     finally:
         off = ("contexts", "set", "local", "--no-protected", "--yes-protected", "local")
         assert home.run(*off).returncode == 0
