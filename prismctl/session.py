@@ -202,10 +202,12 @@ class Session:
     def waiting(self, what: str) -> AbstractContextManager[None]:
         """Return a block in which something may take long: ten minutes, unless --timeout says less.
 
-        On a terminal it says what goes on. The clients must be opened in it.
+        On a terminal it says what goes on. The clients must be opened in it. Who watches would see
+        nothing move: there an answer has as long as any.
         """
         flags = self.flags
-        flags.timeout = flags.timeout or PATIENCE_S
+        if flags.watch is None:
+            flags.timeout = flags.timeout or PATIENCE_S
         is_shown = self.terminal.is_err_tty and self._captured is None
         if not is_shown or flags.quiet or flags.debug:
             return nullcontext()

@@ -6,7 +6,7 @@ import pytest
 
 from prismctl.output import progress
 from prismctl.output.progress import Waiting
-from prismctl.session import PATIENCE_S, Session
+from prismctl.session import PATIENCE_S, Flags, Session
 from tests.prismctl.stub import StubGateway
 from tests.prismctl.support import PEOPLE, Run
 
@@ -71,3 +71,6 @@ def test_who_waits_is_patient_unless_told() -> None:
     session.flags.timeout = 3.0
     session.waiting("x")
     assert session.flags.timeout == 3.0
+    watching = Session(flags=Flags(watch=2.0))
+    watching.waiting("x")
+    assert watching.flags.timeout is None
