@@ -12,6 +12,7 @@ prismd.lock   held by the running daemon; contains its pid
 import fcntl
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,4 +174,4 @@ def _exposures(path: Path, mode: str) -> Iterator[str]:
     if status.st_uid != user:
         yield f"{path} belongs to user {status.st_uid}, but prismd runs as user {user}"
     elif status.st_mode & _OTHERS:
-        yield f"{path} may be read by other users; run: chmod {mode} {path}"
+        yield f"{path} may be read by other users; run: chmod {mode} {shlex.quote(str(path))}"

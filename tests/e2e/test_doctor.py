@@ -43,7 +43,7 @@ def checks(daemon: Daemon, **params: Any) -> dict[str, dict[str, Any]]:
 
 def assert_runnable(fix: str) -> None:
     """What a fix says to type to prismctl is a command of it, with its options."""
-    for command in re.findall(r"prismctl [^;]*", fix):
+    for command in re.findall(r"prismctl (?:'[^']*'|[^;'])*", fix):
         noun, *rest = shlex.split(command)[1:]
         group: Any = load(noun)
         verb = group.commands[rest[0]] if hasattr(group, "commands") else group
@@ -88,6 +88,12 @@ def test_what_is_not_well_is_named(start: StartDaemon) -> None:
     found = checks(daemon)
     assert found["config"]["state"] == found["config_drift"]["state"] == "failed"
     assert "providers" in found["config"]["message"]
+
+
+def test_what_a_vendor_calls_a_model_is_no_command(start: StartDaemon) -> None:
+    name = "x; touch y"
+    daemon = start(CONFIG.replace("nobody-knows-it", f'"{name}"'))
+    assert shlex.split(checks(daemon)["prices"]["fix"])[3] == name
 
 
 @pytest.mark.parametrize("name", ["", "master.key", "admin-token", "state.db", "traffic.db-wal"])

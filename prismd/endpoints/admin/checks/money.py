@@ -1,5 +1,6 @@
 """The books, holds, keys and budgets: what may be spent, and what nobody would stop."""
 
+import shlex
 from collections.abc import Iterator
 
 from prismd.endpoints.admin.checks.check import Check, failed, naming, ok, warning
@@ -150,7 +151,8 @@ def prices(gateway: Gateway) -> Iterator[Check]:
         if any(snap.facts(name, target).price is None for target in snap.catalog.find(name))
     ]
     if unpriced:
-        fix = f"prismctl prices set {unpriced[0]} input=USD output=USD"
+        name = shlex.quote(unpriced[0])  # a vendor names its models
+        fix = f"prismctl prices set {name} input=USD output=USD"
         yield warning("prices", f"without a price: {naming(unpriced)}", fix)
     else:
         yield ok("prices", "every listed model has a price")

@@ -1,5 +1,6 @@
 """The configuration: is the newest in force, and what does it leave open?"""
 
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -101,7 +102,7 @@ def secrets(gateway: Gateway) -> Iterator[Check]:
     exposed = [str(file) for file in dict.fromkeys(files) if file.exists() and _is_exposed(file)]
     if exposed:
         told = f"others on this machine may read {naming(exposed)}"
-        yield failed("secrets", told, f"chmod 600 {' '.join(exposed)}")
+        yield failed("secrets", told, f"chmod 600 {shlex.join(exposed)}")
     else:
         yield ok("secrets", f"{len(files)} files with secrets, none for other users to read")
 

@@ -1,5 +1,6 @@
 """The databases, their files, the disk, the clock that their rows are stamped by, backups."""
 
+import shlex
 import shutil
 from collections.abc import Iterator
 
@@ -68,7 +69,8 @@ def _disk(gateway: Gateway) -> Check:
     usage = shutil.disk_usage(gateway.data_dir.path)
     told = f"{usage.free / (1 << 30):.1f} GiB free for {gateway.data_dir.path}"
     if usage.free < FREE_BYTES:
-        return warning("disk", told, f"free some space: du -xh {gateway.data_dir.path} | sort -h")
+        where = shlex.quote(str(gateway.data_dir.path))
+        return warning("disk", told, f"free some space: du -xh {where} | sort -h")
     return ok("disk", told)
 
 
