@@ -47,7 +47,8 @@ class Verb(TyperCommand):
             return run()
         from prismctl.watch import watch
 
-        return watch(session, self.name or "", ctx.command_path, session.flags.watch, run)
+        watch(session, self.name or "", ctx.command_path, session.flags.watch, run)
+        return None
 
     def format_options(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the command's own flags."""
