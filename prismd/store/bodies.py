@@ -92,8 +92,15 @@ class BodyLog:
 
 
 def prune(tx: Tx, before_s: float) -> int:
-    """Delete the bodies of calls that ended before an epoch time; return how many."""
-    return tx.execute("DELETE FROM bodies WHERE ts_ms < :ms", {"ms": int(before_s * 1000)})
+    """Delete the bodies of calls that ended before an epoch time; return how many.
+
+    They are overwritten. Traces are not: an hour of them would be written once more for that.
+    """
+    tx.row("PRAGMA secure_delete=ON", {})
+    try:
+        return tx.execute("DELETE FROM bodies WHERE ts_ms < :ms", {"ms": int(before_s * 1000)})
+    finally:
+        tx.row("PRAGMA secure_delete=OFF", {})
 
 
 def _where(request_id: str) -> str:

@@ -58,21 +58,17 @@ class SqliteDatabase:
         readers: int = 2,
         ballast: Ballast | None = None,
         gives_way_to: Ballast | None = None,
-        is_overwritten: bool = False,
     ) -> Self:
         """Open a database for the running event loop. Close it with ``aclose``.
 
         ``ballast`` is space that it may use up when the disk is full; ``gives_way_to`` is that of
-        another database, and while it is given up, writes are refused. ``is_overwritten``: what is
-        deleted is not only forgotten.
+        another database, and while it is given up, writes are refused.
 
         Raises:
             StorageRefused: the file cannot be opened or written.
         """
         try:
-            connection = await asyncio.to_thread(
-                _connect, path, durability, is_overwritten=is_overwritten
-            )
+            connection = await asyncio.to_thread(_connect, path, durability)
         except sqlite3.Error as error:
             reason = "the disk is full; free some space" if means_full(error) else error
             msg = f"{path} cannot be opened: {reason}"
@@ -131,7 +127,7 @@ class SqliteDatabase:
         await self._writer.aclose()
 
 
-def _connect(path: Path, durability: Durability, *, is_overwritten: bool) -> sqlite3.Connection:
+def _connect(path: Path, durability: Durability) -> sqlite3.Connection:
     """Open the writing connection; it never creates the file."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
@@ -151,8 +147,6 @@ def _connect(path: Path, durability: Durability, *, is_overwritten: bool) -> sql
             connection.execute("PRAGMA synchronous=FULL")
         else:
             connection.execute("PRAGMA synchronous=NORMAL")
-        if is_overwritten:
-            connection.execute("PRAGMA secure_delete=ON")
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.execute("PRAGMA journal_size_limit=67108864")
         connection.execute("PRAGMA foreign_keys=ON")

@@ -39,10 +39,7 @@ class Stores:
             )
             try:
                 traffic = await SqliteDatabase.open(
-                    data_dir.traffic_db,
-                    durability="relaxed",
-                    gives_way_to=ballast,
-                    is_overwritten=True,
+                    data_dir.traffic_db, durability="relaxed", gives_way_to=ballast
                 )
             except BaseException:
                 await state.aclose()
