@@ -6,13 +6,15 @@ What is shown and how is the screens'; what keys there are, ``keys`` says; which
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App, ComposeResult
 from textual.command import Provider
 from textual.containers import Container
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from prismctl import clock
 from prismctl.errors import PrismctlError
@@ -38,6 +40,7 @@ Severity = Literal["information", "warning", "error"]
 REFRESH_S = 0.25
 """Four times a second is what an eye can follow, and what an SSH line can carry."""
 NOTICE_S = 4.0
+_SHARED = {key.action.partition("(")[0] for key in keys.TABLE if key.context == "everywhere"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,8 @@ class Settings:
     is_unicode: bool = True
     screen: str = "overview"
     theme: str = "dark"
+    is_colored: bool = True
+    """False for ``NO_COLOR`` and its like."""
     flags: tuple[str, ...] = ()
     """Words that every copied command needs to reach the same gateway."""
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +72,8 @@ class Dashboard(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (34, "-tall")]  # noqa: RUF012 - Textual: no ClassVar
 
     def __init__(self, feed: Feed, settings: Settings, admin: "Admin | None" = None) -> None:
-        super().__init__()
+        # Native colours can be left out wholly; of others Textual leaves greys.
+        super().__init__(ansi_color=None if settings.is_colored else True)
         self.feed = feed
         self.settings = settings
         self.board = Board()
@@ -78,9 +84,9 @@ class Dashboard(App[None]):
         self.is_settled = False
         """Whether the screen that was asked for has come, and has the keyboard."""
         self._drawn_s = -1.0
-        for theme in themes.THEMES.values():
+        for theme in (*themes.THEMES.values(), themes.PLAIN):
             self.register_theme(theme)
-        self.theme = themes.THEMES[settings.theme].name
+        self.set_theme(settings.theme)
 
     @property
     def look(self) -> Look:
@@ -234,21 +240,25 @@ class Dashboard(App[None]):
         self.is_settled = False
         for other in self._panes.values():
             other.display = other is pane
+        self._focus()
         self.feed.want(entry.paths)
         pane.enter(self._routes.argument)
         self.call_after_refresh(self._settle)
 
     def _settle(self) -> None:
         """Draw the screen that has just come, and give it the keyboard."""
-        pane = self.pane
-        target = pane.table or next((one for one in pane.query("*") if one.can_focus), None)
-        if target is not None:
-            target.focus()
-        else:
-            self.set_focus(None)
+        self._focus()
         self.redraw()
         self._draw_strips()
         self.is_settled = True
+
+    def _focus(self) -> None:
+        """Give the screen the keyboard, at once; while it is being made, nobody has it."""
+        pane = self.pane
+        made = [one for one in pane.query("*") if one.can_focus]
+        table = pane.table
+        target = table if table in made else next(iter(made), None)
+        self.screen.set_focus(target)
 
     def _draw_strips(self) -> None:
         self.query_one(Tabs).light(self.entry)
@@ -258,6 +268,12 @@ class Dashboard(App[None]):
 
     def _complete(self, prompt: str, text: str) -> list[str]:
         return palette.complete(text) if prompt == ":" else []
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave keys to a window over the screen, and to whoever takes text."""
+        is_typing = isinstance(self.focused, Input) or isinstance(self.screen, ModalScreen)
+        is_shared = action in _SHARED
+        return False if is_shared and is_typing else super().check_action(action, parameters)
 
     def action_go(self, name: str) -> None:
         """Go to a screen."""
@@ -364,5 +380,5 @@ class Dashboard(App[None]):
 
     def set_theme(self, name: str) -> None:
         """Take other colours."""
-        self.settings = replace(self.settings, theme=name)
-        self.theme = themes.THEMES[name].name
+        theme = themes.THEMES[name] if self.settings.is_colored else themes.PLAIN
+        self.theme = theme.name

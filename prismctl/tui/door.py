@@ -48,11 +48,16 @@ def dashboard(
         msg = f"there is no screen {screen!r}"
         raise UsageProblem(msg, hint=f"there are: {', '.join(registry.NAMES)}")
     keymap = keys.load(contexts.config_dir() / "dashboard.toml")
-    is_unicode = session.terminal.is_unicode
+    terminal = session.terminal
     if recording is not None:
         feed = replay.Replay(replay.load(recording))
         settings = Settings(
-            name=recording.name, is_unicode=is_unicode, screen=screen, theme=theme, keymap=keymap
+            name=recording.name,
+            is_unicode=terminal.is_unicode,
+            is_colored=terminal.is_out_colored,
+            screen=screen,
+            theme=theme,
+            keymap=keymap,
         )
         return Dashboard(feed, settings)
     admin, gateway = session.admin, session.gateway
@@ -63,7 +68,8 @@ def dashboard(
         name=gateway.name,
         url=gateway.url,
         is_writing=is_writing,
-        is_unicode=is_unicode,
+        is_unicode=terminal.is_unicode,
+        is_colored=terminal.is_out_colored,
         screen=screen,
         theme=theme,
         flags=_flags(session),

@@ -29,6 +29,8 @@ class Key:
     """In the footer: a word. Empty: not there."""
     help: str
     is_dangerous: bool = False
+    is_early: bool = False
+    """Whether it is done before the next key is looked at: it gives the keyboard to another."""
     rank: int = 0
     """In a narrow footer, the highest rank is left out first."""
 
@@ -95,6 +97,7 @@ _EVERYWHERE = (
     ),
     Key(
         action="filter",
+        is_early=True,
         keys="slash",
         context="everywhere",
         label="filter",
@@ -103,6 +106,7 @@ _EVERYWHERE = (
     ),
     Key(
         action="command",
+        is_early=True,
         keys="colon",
         context="everywhere",
         label="command",
@@ -180,6 +184,7 @@ _GO = tuple(
         action=f"go('{entry.name}')",
         keys=entry.key,
         context="everywhere",
+        is_early=True,
         label="",
         help=f"{entry.title}: {entry.help}",
     )
@@ -205,7 +210,13 @@ _SHOWN = {
 def bindings(context: str) -> list[BindingType]:
     """Return what binds the keys of a context."""
     return [
-        Binding(key.keys, key.action, key.label or key.help, id=name_of(key))
+        Binding(
+            key.keys,
+            key.action,
+            key.label or key.help,
+            id=name_of(key),
+            priority=key.is_early,
+        )
         for key in TABLE
         if key.context == context
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prismctl.errors import ConfigProblem, NotThere
 from prismctl.jsontext import Object, as_object, as_text, loads
-from prismctl.tui import values
+from prismctl.tui import narrowing, values
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -87,7 +87,7 @@ class Replay:
     def _is_wanted(self, event: Object) -> bool:
         if event.get("type") != "call":
             return True
-        return all(_matches(event, name, wanted) for name, wanted in self._filters.items())
+        return narrowing.fits(event, self._filters)
 
 
 def load(path: Path) -> list[Object]:
@@ -121,17 +121,3 @@ def load(path: Path) -> list[Object]:
 
 def _ts_s(event: Object) -> float:
     return values.real(event.get("ts_s"))
-
-
-def _matches(event: Object, name: str, wanted: str) -> bool:
-    if name in ("min_cost", "min_latency"):
-        field, scale = ("cost_nano_usd", 1e9) if name == "min_cost" else ("latency_ms", 1.0)
-        try:
-            return values.real(event.get(field)) >= float(wanted) * scale
-        except ValueError:
-            return True
-    if name == "status":
-        status = str(values.whole(event.get("status")))
-        return any(status.startswith(word.strip().rstrip("x")) for word in wanted.split(","))
-    field = {"key": "key_id", "org": "org_id"}.get(name, name)
-    return as_text(event.get(field)) == wanted

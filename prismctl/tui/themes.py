@@ -4,6 +4,8 @@ The hues are those of Okabe and Ito's palette, which colour-blind people tell ap
 colour of its own: it takes the sixteen of the terminal.
 """
 
+from dataclasses import replace
+
 from textual.theme import BUILTIN_THEMES, Theme
 
 _DARK = Theme(
@@ -31,8 +33,10 @@ _DARK = Theme(
         "bar": "#121927",
         "cursor": "#1E3A58",
         "cursor-text": "#FFFFFF",
-        "chip": "#56B4E9",
-        "chip-text": "#0B0F17",
+        "cursor-style": "none",
+        "chip": "bold #0B0F17 on #56B4E9",
+        "chip-warn": "bold #0B0F17 on #E9B949",
+        "chip-bad": "bold #0B0F17 on #FF7A5C",
         "track": "#1E293B",
     },
 )
@@ -61,8 +65,10 @@ _LIGHT = Theme(
         "bar": "#E9EEF5",
         "cursor": "#CFE5F5",
         "cursor-text": "#0B1520",
-        "chip": "#0072B2",
-        "chip-text": "#FFFFFF",
+        "cursor-style": "none",
+        "chip": "bold #FFFFFF on #0072B2",
+        "chip-warn": "bold #FFFFFF on #8A5C00",
+        "chip-bad": "bold #FFFFFF on #C03A10",
         "track": "#DDE5EF",
     },
 )
@@ -94,10 +100,24 @@ _ANSI = Theme(
         "bar": "ansi_default",
         "cursor": "ansi_blue",
         "cursor-text": "ansi_bright_white",
-        "chip": "ansi_cyan",
-        "chip-text": "ansi_black",
+        "cursor-style": "none",
+        "chip": "bold ansi_black on ansi_cyan",
+        "chip-warn": "bold ansi_black on ansi_yellow",
+        "chip-bad": "bold ansi_black on ansi_red",
         "track": "ansi_bright_black",
     },
 )
+PLAIN = replace(
+    _ANSI,
+    name="plain",
+    variables={
+        **_ANSI.variables,
+        "cursor-style": "reverse",
+        "chip": "bold reverse",
+        "chip-warn": "bold reverse",
+        "chip-bad": "bold reverse",
+    },
+)
+"""Without any colour, for ``NO_COLOR``: what is lit is reversed."""
 THEMES = {"dark": _DARK, "light": _LIGHT, "ansi": _ANSI}
 """By the word that ``--theme`` takes."""

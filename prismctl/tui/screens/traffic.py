@@ -6,13 +6,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from prismctl.jsontext import as_text
+from prismctl.tui import narrowing
 from prismctl.tui.board import Board
 from prismctl.tui.pane import Cockpit, Pane, Subject
 from prismctl.tui.screens.call_views import CALL, CALLS
 from prismctl.tui.widgets.resource_table import ResourceTable
-
-AT_GATEWAY = ("key", "org", "owner", "model", "provider", "status", "min_cost", "min_latency")
-"""Filters that the event feed knows."""
 
 
 class Traffic(Pane):
@@ -67,16 +65,18 @@ class Traffic(Pane):
     def narrow(self, words: str) -> None:
         """Filter what is here while it is typed; what is for the gateway waits for enter."""
         self._words = words
-        self._table.narrow(_parted(words)[1])
+        self._table.narrow(narrowing.parted(words)[1])
 
     def accept(self, words: str) -> None:
         """Filter here and at the gateway."""
         self.narrow(words)
-        filters = {name: self._known(name, value) for name, value in _parted(words)[0].items()}
-        self._table.note = " ".join(f"{name}={value}" for name, value in filters.items())
+        filters = {
+            name: self._known(name, value) for name, value in narrowing.parted(words)[0].items()
+        }
         if filters != self._filters:
             self._filters = filters
             self.cockpit.feed.narrow(filters)
+            self.show(self._board)
 
     def show(self, board: Board) -> None:
         """Draw the calls."""
@@ -84,8 +84,10 @@ class Traffic(Pane):
         left_out = f"{board.left_out:,} sampled away" if board.left_out else ""
         filters = " ".join(f"{name}={value}" for name, value in self._filters.items())
         self._table.note = "  ".join(filter(None, (filters, left_out)))
-        is_waiting = board.link.state == "connecting"
-        self._table.show(None if is_waiting and not board.calls else board.calls, self.cockpit.look)
+        # What was here before the gateway has heard of the filters is narrowed at once.
+        calls = [call for call in board.calls if narrowing.fits(call, self._filters)]
+        is_waiting = board.link.state == "connecting" and not board.calls
+        self._table.show(None if is_waiting else calls, self.cockpit.look)
 
     def on_resource_table_opened(self, event: ResourceTable.Opened) -> None:
         """Open the trace of a call."""
@@ -98,17 +100,3 @@ class Traffic(Pane):
             if call.get("key_name") == value:
                 return as_text(call.get("key_id")) or value
         return value
-
-
-def _parted(words: str) -> tuple[dict[str, str], str]:
-    """Return what the gateway filters, and the other words."""
-    filters: dict[str, str] = {}
-    rest: list[str] = []
-    for word in words.split():
-        name, mark, value = word.partition("=")
-        name = name.replace("-", "_")
-        if mark and value and name in AT_GATEWAY:
-            filters[name] = value
-        elif not (mark and name in AT_GATEWAY):
-            rest.append(word)
-    return filters, " ".join(rest)

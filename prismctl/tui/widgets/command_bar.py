@@ -85,6 +85,7 @@ class CommandBar(Horizontal):
         self._before = ""
         self._history: dict[str, list[str]] = {":": [], "/": []}
         self._place = 0
+        self.display = False
         self._sign = Static(":", markup=False)
         self._line = BarInput(
             compact=True,
@@ -100,7 +101,7 @@ class CommandBar(Horizontal):
     @property
     def is_open(self) -> bool:
         """Whether it is shown."""
-        return self.has_class("-open")
+        return self.display
 
     def open(self, prompt: str, words: str = "") -> None:
         """Show it, with something typed already."""
@@ -109,13 +110,14 @@ class CommandBar(Horizontal):
         with self._line.prevent(Input.Changed):
             self._line.value = words
         self._line.cursor_position = len(words)
-        self.add_class("-open")
-        self._line.focus()
+        self.display = True
+        # At once, not in turn: what is typed fast belongs here already.
+        self.screen.set_focus(self._line)
         self.post_message(self.Typed(prompt, words))
 
     def close(self) -> None:
         """Hide it."""
-        self.remove_class("-open")
+        self.display = False
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell of a letter."""

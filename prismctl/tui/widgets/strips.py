@@ -55,17 +55,17 @@ class Header(Sheet):
         now = datetime.fromtimestamp(board.now_s, UTC)
         right: list[Content] = []
         if is_paused:
-            right.append(Content.styled(" PAUSED ", "bold $chip-text on $tone-warn"))
+            right.append(Content.styled(" PAUSED ", "$chip-warn"))
         right.append(link(board, look))
         if self._is_writing:
-            right.append(Content.styled(" WRITE ", "bold $chip-text on $tone-bad"))
+            right.append(Content.styled(" WRITE ", "$chip-bad"))
         else:
             right.append(looks.text("read-only", "dim"))
         if board.version and width >= _ROOMY:
             right.append(looks.text(f"v{board.version}", "dim"))
         right.append(looks.text(f"{now:%H:%M:%S}" if board.now_s else "--:--:--"))
         end = Content("  ").join(right)
-        brand = Content.styled(" PRISM ", "bold $chip-text on $chip")
+        brand = Content.styled(" PRISM ", "$chip")
         where = looks.line(" ", (self._gateway, "bold"), "  ", (self._url, "dim"))
         room = max(0, width - brand.cell_length - end.cell_length - 3)
         return brand + looks.fitted(where, room, look) + "  " + end
@@ -118,7 +118,7 @@ class Footer(Sheet):
 
 
 def _lit(words: str) -> Content:
-    return Content.styled(words, "bold $chip-text on $chip")
+    return Content.styled(words, "$chip")
 
 
 def _hints(rows: Sequence[Key], keymap: Mapping[str, str], look: Look, width: int) -> Content:
