@@ -28,7 +28,10 @@ def dashboard(
     ] = False,
     replay: Annotated[
         Path | None,
-        typer.Option(help="Play a recorded feed: prismctl tail -o json > FILE", metavar="FILE"),
+        typer.Option(help="Play what was recorded, instead of a gateway", metavar="FILE"),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write what is seen, for --replay", metavar="FILE")
     ] = None,
     screen: Annotated[str, typer.Option(help="The first screen", metavar="NAME")] = "overview",
     theme: Annotated[
@@ -51,6 +54,8 @@ def dashboard(
     if theme is not None and theme not in THEMES:
         msg = f"there is no theme {theme!r}"
         raise UsageProblem(msg, hint=f"there are: {', '.join(THEMES)}")
+    if replay is not None and record is not None:
+        raise UsageProblem("--record does not go with --replay: it is recorded already")
     if write and replay is None and session.protection is not None:
         # Here, because nobody can be asked once the screen is the dashboard's.
         what = f"the dashboard may change the gateway of {session.protection}"
@@ -58,9 +63,12 @@ def dashboard(
     _prepare(is_colored=terminal.is_out_colored)
     from prismctl.tui import door
 
-    door.dashboard(
-        session, is_writing=write, recording=replay, screen=screen, theme=theme or "dark"
-    ).run()
+    if replay is not None:
+        door.played(session, replay, screen=screen, theme=theme or "dark").run()
+    else:
+        door.watched(
+            session, is_writing=write, record=record, screen=screen, theme=theme or "dark"
+        ).run()
 
 
 def _prepare(*, is_colored: bool) -> None:

@@ -1,6 +1,6 @@
 """The one way in: what ``prismctl dashboard`` calls. Textual is imported behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from prismctl.errors import UsageProblem
 from prismctl.jsontext import Object
 from prismctl.tui import keys, registry, replay
 from prismctl.tui.app import Dashboard, Settings
-from prismctl.tui.feed import Live
+from prismctl.tui.feed import Feed, Live
 
 if TYPE_CHECKING:
     from prismctl.client.http import Http
@@ -28,54 +28,60 @@ class _Reads:
         return self.http.request("GET", path).content.decode(errors="replace")
 
 
-def dashboard(
-    session: "Session", *, is_writing: bool, recording: Path | None, screen: str, theme: str
+def played(session: "Session", file: Path, *, screen: str, theme: str) -> Dashboard:
+    """Return the dashboard of a recording, ready to run.
+
+    Raises:
+        UsageProblem: there is no such screen.
+        ConfigProblem: the recording cannot be read.
+    """
+    settings = _settings(session, screen, theme)
+    return Dashboard(replay.Replay(replay.load(file)), replace(settings, name=file.name))
+
+
+def watched(
+    session: "Session", *, is_writing: bool, record: Path | None, screen: str, theme: str
 ) -> Dashboard:
-    """Return the dashboard, ready to run.
+    """Return the dashboard of the session's gateway, ready to run.
 
     Args:
         session: Where the gateway is, and who asks.
         is_writing: Whether it may change things.
-        recording: Played instead of watching a gateway.
+        record: Where to write what is seen.
         screen: The first one.
         theme: A word of ``themes``.
 
     Raises:
         UsageProblem: there is no such screen.
     """
-    entry = registry.find(screen.partition(" ")[0])
-    if entry is None:
-        msg = f"there is no screen {screen!r}"
-        raise UsageProblem(msg, hint=f"there are: {', '.join(registry.NAMES)}")
-    keymap = keys.load(contexts.config_dir() / "dashboard.toml")
-    terminal = session.terminal
-    if recording is not None:
-        feed = replay.Replay(replay.load(recording))
-        settings = Settings(
-            name=recording.name,
-            is_unicode=terminal.is_unicode,
-            is_colored=terminal.is_out_colored,
-            screen=screen,
-            theme=theme,
-            keymap=keymap,
-        )
-        return Dashboard(feed, settings)
+    settings = _settings(session, screen, theme)
     admin, gateway = session.admin, session.gateway
     # Streams have a client of their own: what is asked meanwhile need not wait for a connection.
     streams = session.open(gateway.url, session.token)
-    live = Live(lambda: Events(streams), _Reads(admin.http))
-    settings = Settings(
+    feed: Feed = Live(lambda: Events(streams), _Reads(admin.http))
+    if record is not None:
+        feed = replay.Recorder(feed, record)
+    settings = replace(
+        settings,
         name=gateway.name,
         url=gateway.url,
         is_writing=is_writing,
-        is_unicode=terminal.is_unicode,
-        is_colored=terminal.is_out_colored,
+        flags=_flags(session),
+    )
+    return Dashboard(feed, settings, admin)
+
+
+def _settings(session: "Session", screen: str, theme: str) -> Settings:
+    if registry.find(screen.partition(" ")[0]) is None:
+        msg = f"there is no screen {screen!r}"
+        raise UsageProblem(msg, hint=f"there are: {', '.join(registry.NAMES)}")
+    return Settings(
+        is_unicode=session.terminal.is_unicode,
+        is_colored=session.terminal.is_out_colored,
         screen=screen,
         theme=theme,
-        flags=_flags(session),
-        keymap=keymap,
+        keymap=keys.load(contexts.config_dir() / "dashboard.toml"),
     )
-    return Dashboard(live, settings, admin)
 
 
 def _flags(session: "Session") -> tuple[str, ...]:

@@ -192,7 +192,12 @@ _GO = tuple(
     if entry.key
 )
 TABLE = (*_ROWS, *_SUBJECT, *_EVERYWHERE, *_GO)
-"""Screens that have actions of their own add a context here."""
+"""Screens that have actions of their own add a context here, and its title below."""
+TITLES = {
+    "rows": "In a table",
+    "subject": "The object under the cursor",
+    "everywhere": "Everywhere",
+}
 
 _SHOWN = {
     "slash": "/",

@@ -1,15 +1,22 @@
-"""A recorded feed, played again: at the pace it had, or all at once. It brings its own time.
+"""A recorded feed: written while it is watched, and played again, at the pace it had or at once.
+
+What is played brings its own time.
 
 The file is JSON lines: bodies of the event feed, and ``snapshot`` lines that stand for answers.
 """
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
+from prismctl import clock
 from prismctl.errors import ConfigProblem, NotThere
-from prismctl.jsontext import Object, as_object, as_text, loads
+from prismctl.jsontext import Object, as_object, as_text, dumps, loads
 from prismctl.tui import narrowing, values
+from prismctl.tui.feed import Feed
 
 MAX_BYTES = 512 * 1024 * 1024
 
@@ -88,6 +95,54 @@ class Replay:
         if event.get("type") != "call":
             return True
         return narrowing.fits(event, self._filters)
+
+
+class Recorder:
+    """A feed that is written down while it is watched, in the form that ``load`` reads.
+
+    Snapshots are written, too, so that all screens can be played again.
+    """
+
+    def __init__(self, feed: Feed, path: Path) -> None:
+        self._feed = feed
+        self.is_recorded = feed.is_recorded
+        try:
+            # What a gateway says of its keys and calls is for its operator alone.
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            msg = f"{path}: {error.strerror}"
+            raise ConfigProblem(msg) from None
+        self._file = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
+        # One path is read in a thread of its own.
+        self._lock = threading.Lock()
+        self.start, self.want, self.refresh = feed.start, feed.want, feed.refresh
+        self.narrow = feed.narrow
+
+    def take(self) -> list[Object]:
+        """Return what has come since the last time, written down."""
+        events = self._feed.take()
+        for event in events:
+            if event.get("type") not in ("link", "time"):
+                self._write(event)
+        return events
+
+    def read(self, path: str) -> Object:
+        """Return what an admin path answers, written down for the next time."""
+        body = self._feed.read(path)
+        ts_s = Decimal(f"{clock.now().timestamp():.3f}")
+        self._write({"type": "snapshot", "ts_s": ts_s, "path": path, "body": body})
+        return body
+
+    def stop(self) -> None:
+        """End, and close the file."""
+        self._feed.stop()
+        with self._lock:
+            self._file.close()
+
+    def _write(self, event: Object) -> None:
+        with self._lock:
+            if not self._file.closed:
+                self._file.write(dumps(event) + "\n")
 
 
 def load(path: Path) -> list[Object]:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from prismctl.cli import load
 from prismctl.exits import ExitCode
 from prismctl.main import COMMANDS
+from prismctl.tui import keys
 from prismd.app import HOT
 from prismd.config.model import Config
 from prismd.providers import fake
@@ -82,6 +83,20 @@ def exit_codes() -> str:
     return "\n".join(lines)
 
 
+def dashboard_keys() -> str:
+    """Return the table of the dashboard's keys."""
+    lines = ["| key | where | what |", "|---|---|---|"]
+    for key in keys.TABLE:
+        if key.action.startswith("go("):
+            continue
+        pressed = " ".join(f"`{name}`" for name in keys.shown(key, {}, is_whole=True).split())
+        only = " (only with `--write`)" if key.is_dangerous else ""
+        lines.append(
+            f"| {pressed} | {keys.TITLES.get(key.context, key.context)} | {key.help}{only} |"
+        )
+    return "\n".join(lines)
+
+
 BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
     "README.md": [
         ("vendors", vendors),
@@ -90,6 +105,7 @@ BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
         ("settings", settings),
         ("commands", commands),
         ("exit-codes", exit_codes),
+        ("dashboard-keys", dashboard_keys),
     ],
 }
 

@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.tui.pictures import NARROW, WIDE, check, press, started
+from tests.tui.pictures import (
+    GOLDEN,
+    NARROW,
+    PICTURES,
+    README,
+    WIDE,
+    check,
+    of_readme,
+    press,
+    started,
+)
 
 SCREENS = {
     "overview": (),
@@ -17,4 +27,10 @@ SCREENS = {
 async def test_a_screen(screen: str, size: tuple[int, int]) -> None:
     async with started(size) as (app, pilot):
         await press(pilot, *SCREENS[screen])
-        check(f"{screen}-{size[0]}x{size[1]}", app)
+        check(GOLDEN / f"{screen}-{size[0]}x{size[1]}.svg", app)
+
+
+@pytest.mark.parametrize("name", README)
+async def test_a_picture_of_the_readme_is_current(name: str) -> None:
+    async with of_readme(name) as app:
+        check(PICTURES / f"{name}.svg", app)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from prismctl.errors import ConfigProblem, NotThere
-from prismctl.tui.replay import Replay, load
+from prismctl.tui.replay import Recorder, Replay, load
+from tests.tui.scripted import LIVE, Scripted, call
 
 EVENTS: list[Any] = [
     {"type": "snapshot", "ts_s": 100, "path": "/-/keys", "body": {"data": [1]}},
@@ -87,3 +88,28 @@ def test_a_file_without_events(tmp_path: Path, content: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigProblem, match="No such file"):
         load(tmp_path / "no")
+
+
+def test_what_is_watched_can_be_played_again(tmp_path: Path) -> None:
+    file = tmp_path / "day.jsonl"
+    evil = call(1, model="\ud800\x1b[2J")
+    feed = Scripted(LIVE, evil, {"type": "time", "ts_s": 5})
+    feed.answers["/-/requests/req_001"] = {"id": "req_001"}
+    recorder = Recorder(feed, file)
+    assert len(recorder.take()) == 3
+    recorder.read("/-/requests/req_001")
+    recorder.narrow({"key": "a"})
+    recorder.stop()
+    assert feed.is_stopped
+    assert feed.filters == {"key": "a"}
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = Replay(load(file), None)
+    assert types(again.take()) == ["link", "call", "snapshot", "link"]
+    assert again.read("/-/requests/req_001") == {"id": "req_001"}
+    # After the end nothing is written any more, and nothing breaks.
+    recorder.read("/-/requests/req_001")
+
+
+def test_a_recording_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigProblem, match="No such file"):
+        Recorder(Scripted(), tmp_path / "no" / "day.jsonl")

@@ -157,6 +157,20 @@ def test_a_gateway_that_goes_and_comes_back(tmp_path: Path) -> None:
             again.stop()
 
 
+def test_what_was_recorded_is_played_again(tmp_path: Path) -> None:
+    home, file = Home(tmp_path), str(tmp_path / "day.jsonl")
+    words = ("dashboard", "--screen", "traffic")
+    with up(home, "--no-detect", "--demo"), terminal(home, *words, "--record", file) as screen:
+        screen.until(r"● 200 +demo")
+        screen.type("Enter")
+        screen.until(r"DECISIONS")
+        screen.type("q")
+        screen.until(r"ended 0")
+    with terminal(home, *words, "--replay", file) as screen:
+        screen.until(r"(▶ replay|■ ended)")
+        screen.until(r"● 200 +demo")
+
+
 def test_a_recording_without_colour(tmp_path: Path) -> None:
     words = ("dashboard", "--replay", str(FILE), "--screen", "traffic")
     with terminal(Home(tmp_path), *words, NO_COLOR="1") as screen:

@@ -13,11 +13,6 @@ from prismctl.tui.board import Board
 from prismctl.tui.pane import Cockpit, Pane
 from prismctl.tui.widgets.sheet import Sheet
 
-_TITLES = {
-    "rows": "In a table",
-    "subject": "The object under the cursor",
-    "everywhere": "Everywhere",
-}
 _WIDTH, _TWO_COLUMNS = 12, 100
 """Cells."""
 
@@ -68,7 +63,7 @@ class Help(Pane):
         return looks.lines(pairs)
 
     def _keys(self, context: str) -> list[Content]:
-        rows = [looks.text(_TITLES.get(context, context.title()), "accent")]
+        rows = [looks.text(keys.TITLES.get(context, context), "accent")]
         keymap = getattr(self.cockpit, "settings", None)
         for key in keys.of((context,), is_writing=self.cockpit.is_writing):
             pressed = keys.shown(key, keymap.keymap if keymap else {}, is_whole=True)

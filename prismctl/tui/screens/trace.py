@@ -23,7 +23,7 @@ _STAGES = {
     "plan": "route",
     "reserve": "limits",
     "attempt": "attempts",
-    "settle": "cost",
+    "settle": "answer+cost",
     "refused": "refused",
     "replay": "replay",
 }
