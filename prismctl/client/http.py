@@ -64,7 +64,7 @@ class Answer:
         """
         try:
             return loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             msg = "the answer is not JSON: is this the URL of a Prism gateway?"
             raise Unreachable(msg, hint="see: prismctl contexts list") from None
 

@@ -104,8 +104,8 @@ class Live:
         self._lost_at_s = 0.0
         self._poll = Poll(reads)
         self._threads = [
-            threading.Thread(target=self._follow, name="prismctl-feed", daemon=True),
-            threading.Thread(target=self._ask, name="prismctl-poll", daemon=True),
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            for work, name in ((self._follow, "prismctl-feed"), (self._ask, "prismctl-poll"))
         ]
 
     def start(self) -> None:
@@ -165,6 +165,17 @@ class Live:
 
     def _link(self, state: str, message: str = "") -> None:
         self._put({"type": "link", "state": state, "message": message, "ts_s": _now()})
+
+    def _run(self, work: Callable[[], None]) -> None:
+        """Do the work of a thread until the end, and say what stood in its way."""
+        while not self._stopping.is_set():
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - a thread that ended in silence would leave the screen as it was
+                if not self._stopping.is_set():
+                    self._lose()
+                    self._link("lost", f"unexpected {type(error).__name__}: {error}")
+                self._stopping.wait(POLL_S)
 
     def _follow(self) -> None:
         while not self._stopping.is_set():

@@ -35,6 +35,7 @@ async def started(
     size: tuple[int, int] = WIDE, feed: Replay | None = None, **settings: Any
 ) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
     """Run the dashboard on a recording that is played at once; nothing moves by itself."""
+    os.environ.pop("NO_COLOR", None)
     shown: dict[str, Any] = {"name": "prod", "url": "https://prism.example.com", **settings}
     app = Dashboard(feed or Replay(load(FILE), None), Settings(**shown))
     app.animation_level = "none"

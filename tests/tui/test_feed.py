@@ -232,3 +232,13 @@ def test_reading_one_path(rig: Rig) -> None:
     assert rig.feed.read("/-/capabilities") == {"version": "9.9"}
     with pytest.raises(PrismctlError):
         rig.feed.read("/-/nothing")
+
+
+def test_what_nobody_expected_is_said_and_the_work_goes_on(rig: Rig) -> None:
+    rig.gateway.answers["/-/requests"] = RuntimeError("the client has been closed")
+    rig.feed.start()
+    rig.wait("link", state="lost", message="unexpected RuntimeError: the client has been closed")
+    rig.gateway.answers["/-/requests"] = {"data": []}
+    wait_for(lambda: len(rig.followers) > 1, "it is tried again")
+    rig.put(CONNECTED)
+    rig.wait("link", state="live")

@@ -63,7 +63,7 @@ class Header(Sheet):
             right.append(looks.text("read-only", "dim"))
         if board.version and width >= _ROOMY:
             right.append(looks.text(f"v{board.version}", "dim"))
-        right.append(looks.text(f"{now:%H:%M:%S}" if board.now_s else "--:--:--"))
+        right.append(looks.text(f"{now:%H:%M:%S}Z" if board.now_s else "--:--:--Z"))
         end = Content("  ").join(right)
         brand = Content.styled(" PRISM ", "$chip")
         where = looks.line(" ", (self._gateway, "bold"), "  ", (self._url, "dim"))
