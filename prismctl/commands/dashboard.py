@@ -46,7 +46,8 @@ def dashboard(
     session = session_of(ctx)
     terminal = session.terminal
     # Textual draws on stderr.
-    if not (terminal.is_in_tty and terminal.is_out_tty and terminal.is_err_tty):
+    is_whole = terminal.is_in_tty and terminal.is_out_tty and terminal.is_err_tty
+    if not is_whole or os.environ.get("TERM", "dumb") == "dumb":
         raise UsageProblem(
             "the dashboard needs a terminal",
             hint="line by line instead: prismctl tail, prismctl status --watch",
@@ -63,12 +64,14 @@ def dashboard(
     _prepare(is_colored=terminal.is_out_colored)
     from prismctl.tui import door
 
+    colours = theme or "dark"
     if replay is not None:
-        door.played(session, replay, screen=screen, theme=theme or "dark").run()
+        shown = door.played(session, replay, screen=screen, theme=colours)
     else:
-        door.watched(
-            session, is_writing=write, record=record, screen=screen, theme=theme or "dark"
-        ).run()
+        shown = door.watched(session, is_writing=write, record=record, screen=screen, theme=colours)
+    shown.run()
+    if shown.return_code:
+        raise typer.Exit(shown.return_code)
 
 
 def _prepare(*, is_colored: bool) -> None:

@@ -4,8 +4,11 @@ What is shown and how is the screens'; what keys there are, ``keys`` says; which
 ``registry``. Here is what all of them share.
 """
 
+import asyncio
 import shlex
+import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -40,6 +43,8 @@ Severity = Literal["information", "warning", "error"]
 REFRESH_S = 0.25
 """Four times a second is what an eye can follow, and what an SSH line can carry."""
 NOTICE_S = 4.0
+ENDED = 128 + signal.SIGTERM
+"""What a process that was told to end returns, as shells say it."""
 _SHARED = {key.action.partition("(")[0] for key in keys.TABLE if key.context == "everywhere"}
 
 
@@ -130,6 +135,9 @@ class Dashboard(App[None]):
         """Begin."""
         self.set_class(not self.settings.is_unicode, "-ascii")
         self.set_keymap(self.settings.keymap)
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            # The terminal is given back; in a thread, or on Windows, there is no such signal.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.exit, None, ENDED)
         self.feed.start()
         self.pull()
         self._arrive()

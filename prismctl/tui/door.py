@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reads:
+class Reads:
+    """Reads admin paths of a gateway."""
+
     http: "Http"
 
     def object(self, path: str) -> Object:
+        """Return the JSON object that a path answers."""
         return self.http.request("GET", path).object()
 
     def text(self, path: str) -> str:
+        """Return the text that a path answers."""
         return self.http.request("GET", path).content.decode(errors="replace")
 
 
@@ -58,7 +62,7 @@ def watched(
     admin, gateway = session.admin, session.gateway
     # Streams have a client of their own: what is asked meanwhile need not wait for a connection.
     streams = session.open(gateway.url, session.token)
-    feed: Feed = Live(lambda: Events(streams), _Reads(admin.http))
+    feed: Feed = Live(lambda: Events(streams), Reads(admin.http))
     if record is not None:
         feed = replay.Recorder(feed, record)
     settings = replace(

@@ -1,9 +1,11 @@
 """The real dashboard in a real terminal (tmux), before a real gateway under load."""
 
 import itertools
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -28,8 +30,10 @@ class Terminal:
         if shutil.which("tmux") is None:
             pytest.skip("there is no tmux")
         self._tmux = ["tmux", "-S", str(home.path / f"tmux-{next(_NUMBERS)}"), "-f", "/dev/null"]
-        command = f"{shlex.join([*PRISMCTL, *words])}; echo ended $?; sleep 60"
-        own = {**home.env(**env), "TERM": "xterm-256color", "SHELL": "/bin/sh"}
+        own = {**home.env(), "TERM": "xterm-256color", "SHELL": "/bin/sh"}
+        # tmux gives its windows a TERM of its own: what a test wants is set inside.
+        inside = [f"{name}={value}" for name, value in env.items()]
+        command = f"{shlex.join(['env', *inside, *PRISMCTL, *words])}; echo ended $?; sleep 60"
         subprocess.run(
             [*self._tmux, "-u", "new-session", "-d", "-x", "120", "-y", "40", command],
             env=own,
@@ -65,6 +69,12 @@ class Terminal:
 
     def resize(self, width: int, height: int) -> None:
         self._run("resize-window", "-x", str(width), "-y", str(height))
+
+    def terminate(self) -> None:
+        """Send TERM to the program, not to the shell around it."""
+        shell = self._run("display-message", "-p", "#{pane_pid}").strip()
+        [child] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        os.kill(int(child), signal.SIGTERM)
 
     def close(self) -> None:
         self._run("kill-server")
@@ -155,6 +165,19 @@ def test_a_gateway_that_goes_and_comes_back(tmp_path: Path) -> None:
             screen.until(r"ended 0")
         finally:
             again.stop()
+
+
+def test_who_is_told_to_end_gives_the_terminal_back(tmp_path: Path) -> None:
+    with terminal(Home(tmp_path), "dashboard", "--replay", str(FILE)) as screen:
+        screen.until(r"▶ replay")
+        screen.terminate()
+        screen.until(r"ended 143")
+        assert "PRISM" not in screen.text
+
+
+def test_a_dumb_terminal_gets_none(tmp_path: Path) -> None:
+    with terminal(Home(tmp_path), "dashboard", "--replay", str(FILE), TERM="dumb") as screen:
+        screen.until(r"the dashboard needs a terminal")
 
 
 def test_what_was_recorded_is_played_again(tmp_path: Path) -> None:
