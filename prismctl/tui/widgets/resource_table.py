@@ -30,7 +30,7 @@ _GUTTER = 2
 _MARGIN = 1
 """Cells between the last column and the scrollbar."""
 _GAP = 2
-_MEASURED = 200
+_MEASURED = 80
 """Rows that widths are taken from."""
 _TONES = {"green": "good", "yellow": "warn", "red": "bad", "dim": "dim", "cyan": "accent"}
 
@@ -76,6 +76,8 @@ class ResourceTable(ScrollView, can_focus=True):
         self._is_reversed = False
         self._natural: list[int] = []
         """How wide each column should be; of one that may be cut, for most of its rows."""
+        self._layout: dict[int, tuple[list[int], list[int]]] = {}
+        """By room: which columns are shown, and how wide; a line is drawn far more often."""
         self._widest: list[int] = []
         """How wide each column would be for all its rows."""
         self._is_placed = False
@@ -172,6 +174,7 @@ class ResourceTable(ScrollView, can_focus=True):
             for at, column in enumerate(columns)
         ]
         before = self._natural or widths
+        self._layout.clear()
         self._natural = [max(pair) for pair in zip(widths, before, strict=True)]
         self._widest = [max(pair) for pair in zip(widest, self._natural, strict=True)]
 
@@ -194,6 +197,11 @@ class ResourceTable(ScrollView, can_focus=True):
         self.border_subtitle = looks.text(f" {glyphs.dot} ".join(notes), "dim")
 
     def _columns(self, room: int) -> tuple[list[int], list[int]]:
+        if room not in self._layout:
+            self._layout[room] = self._laid_out(room)
+        return self._layout[room]
+
+    def _laid_out(self, room: int) -> tuple[list[int], list[int]]:
         columns = self.view.columns
         is_shown = [not column.is_wide for column in columns]
         narrow = [column for column, wanted in zip(columns, is_shown, strict=True) if wanted]
