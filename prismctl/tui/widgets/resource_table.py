@@ -396,7 +396,7 @@ def _usual(column: Column, widest: int, texts: Sequence[str]) -> int:
     if not column.is_flexible or not texts:
         return widest
     lengths = sorted(cell_len(text) for text in texts)
-    return max(cell_len(column.title), lengths[(len(lengths) - 1) * 9 // 10])
+    return max(cell_len(column.title), lengths[(len(lengths) - 1) * 95 // 100])
 
 
 def _back(style: Style) -> Style:
