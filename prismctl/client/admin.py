@@ -64,9 +64,11 @@ class Admin:
         path = f"/-/keys/{_segment(key_id)}"
         return self.http.request("PUT", path, body=changes, headers={"if-match": etag}).object()
 
-    def revoke_key(self, key_id: str) -> Object:
-        """Revoke a key, for ever."""
-        return self.http.request("DELETE", f"/-/keys/{_segment(key_id)}").object()
+    def revoke_key(self, key_id: str, *, etag: str | None = None) -> Object:
+        """Revoke a key, for ever; with an ETag only if it is still as it was then."""
+        headers = None if etag is None else {"if-match": etag}
+        path = f"/-/keys/{_segment(key_id)}"
+        return self.http.request("DELETE", path, headers=headers).object()
 
     def add_credits(self, key_id: str, amount: Json, *, note: str | None) -> Object:
         """Add prepaid dollars to a managed key; the note stands in the history."""

@@ -188,9 +188,13 @@ class Dashboard(App[None]):
 
     def ask(self, change: Change) -> None:
         """Show what would change, and make the change after a yes."""
-        lines = list(change.lines)
         window = Confirm(
-            change.title, lines, self.typed(change.command), self.look, is_final=change.is_final
+            change.title,
+            change.lines,
+            [self.typed(words) for words in (change.command, *change.further)],
+            self.look,
+            is_final=change.is_final,
+            typed=change.typed,
         )
 
         def answered(is_agreed: bool | None) -> None:
@@ -207,11 +211,16 @@ class Dashboard(App[None]):
         try:
             answer = change.make(self._admin)
         except PrismctlError as error:
+            # Somebody else may have been quicker: the next try should begin with what is so now.
+            self.feed.refresh()
             hint = f"\n{error.hint}" if error.hint else ""
             self.call_from_thread(self.say, f"{error.message}{hint}", tone="bad")
+            if change.failed is not None:
+                self.call_from_thread(change.failed, error)
             return
         self.feed.refresh()
-        self.call_from_thread(self.say, change.done)
+        if change.done:
+            self.call_from_thread(self.say, change.done)
         if change.then is not None:
             self.call_from_thread(change.then, answer)
 
@@ -255,18 +264,25 @@ class Dashboard(App[None]):
 
     def _settle(self) -> None:
         """Draw the screen that has just come, and give it the keyboard."""
-        self._focus()
+        if not self._focus():
+            # It is still being made: what is in it comes with one of the next refreshes.
+            self.call_after_refresh(self._settle)
+            return
         self.redraw()
         self._draw_strips()
         self.is_settled = True
 
-    def _focus(self) -> None:
-        """Give the screen the keyboard, at once; while it is being made, nobody has it."""
+    def _focus(self) -> bool:
+        """Give the screen the keyboard, at once; while it is being made, nobody has it.
+
+        Return whether it is made.
+        """
         pane = self.pane
         made = [one for one in pane.query("*") if one.can_focus]
         table = pane.table
         target = table if table in made else next(iter(made), None)
         self.screen.set_focus(target)
+        return table is None or table in made
 
     def _draw_strips(self) -> None:
         self.query_one(Tabs).light(self.entry)

@@ -20,6 +20,7 @@ from prismctl.tui.rates import Rates, Sample, Series, Totals
 MAX_SAMPLES = 600
 MAX_CALLS = 1_000
 MAX_PROVIDERS = 500
+MAX_CHANGES = 200
 MAX_LOG = 1_000
 MAX_ANSWERS = 64
 QUIET_S = 6.0
@@ -44,6 +45,8 @@ class Reply:
 
     body: Object
     ts_s: float
+    good: Object | None = None
+    """The newest that was no error; None if there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,8 @@ class Board:
     missed: int = 0
     """Events that were lost on the way."""
     providers: tuple[Object, ...] = ()
+    changes: tuple[Object, ...] = ()
+    """Of the providers' states."""
     notices: tuple[Notice, ...] = ()
     log: tuple[Object, ...] = ()
     replies: Mapping[str, Reply] = field(default_factory=dict)
@@ -83,6 +88,11 @@ class Board:
         """Return what a path answered; None if it has not yet."""
         reply = self.replies.get(path)
         return reply.body if reply else None
+
+    def known(self, path: str) -> Object | None:
+        """Return the newest that a path answered and that is no error; None if it never has."""
+        reply = self.replies.get(path)
+        return reply.good if reply else None
 
     def window(self, window_s: float = WINDOW_S) -> tuple[tuple[Sample, ...], float]:
         """Return the samples of the last seconds, and how many seconds they cover."""
@@ -179,7 +189,12 @@ def _provider(board: Board, event: Object) -> Board:
     if not event.get("state"):
         return _heard(board, event)
     change: Object = {"id": event.get("provider"), "state": event.get("state")}
-    return replace(board, providers=_merged(board.providers, [change]), heard_s=board.now_s)
+    return replace(
+        board,
+        providers=_merged(board.providers, [change]),
+        changes=(event, *board.changes)[:MAX_CHANGES],
+        heard_s=board.now_s,
+    )
 
 
 def _log(board: Board, event: Object) -> Board:
@@ -199,7 +214,10 @@ def _snapshot(board: Board, event: Object) -> Board:
     path, body = values.text(event.get("path")), event.get("body")
     if not path or not isinstance(body, dict):
         return board
-    reply = Reply(body=body, ts_s=values.real(event.get("ts_s")) or board.now_s)
+    before = board.replies.get(path)
+    # What was known stays in sight: a gateway that is restarted has not lost its keys.
+    good = (before.good if before else None) if "error" in body else body
+    reply = Reply(body=body, ts_s=values.real(event.get("ts_s")) or board.now_s, good=good)
     others = {name: known for name, known in board.replies.items() if name != path}
     while len(others) >= MAX_ANSWERS:
         del others[next(iter(others))]

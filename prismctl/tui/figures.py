@@ -83,6 +83,15 @@ def dollars(value: Json, look: Look) -> str:
     return f"${short(values.real(value))}"
 
 
+def amount(value: Json, look: Look) -> str:
+    """Write dollars in a table: to the cent, below a dollar to 10⁻⁴."""
+    if not look.is_people or not isinstance(value, int | Decimal):
+        return human.plain(value, look)
+    exact = Decimal(value)
+    digits = 2 if abs(exact) >= 1 or exact == round(exact, 2) else 4
+    return f"{'-' if exact < 0 else ''}${abs(exact):,.{digits}f}"
+
+
 def cost(value: Json, look: Look) -> str:
     """Write what a call cost, from nano-dollars; a dash where it has no price."""
     if not isinstance(value, int):
@@ -108,10 +117,33 @@ def times(value: Json, look: Look) -> str:
     return f"{sign}{count:,}" if count > 1 else ""
 
 
+def span(value_s: float) -> str:
+    """Write how long: ``40s``, ``5m``, ``2h 10m``, ``3d 4h``."""
+    rest = max(0, int(value_s))
+    if rest < 60:  # noqa: PLR2004
+        return f"{rest}s"
+    days, hours, minutes = rest // 86_400, rest // 3600 % 24, rest // 60 % 60
+    if days:
+        return f"{days}d {hours}h" if hours and days < 100 else f"{days}d"  # noqa: PLR2004
+    if hours:
+        return f"{hours}h {minutes}m" if minutes else f"{hours}h"
+    return f"{minutes}m"
+
+
 def error_tone(value: Json) -> str:
     """Return the colour of a share of errors."""
     ratio = values.real(value)
     return "red" if ratio >= _BAD else "yellow" if ratio >= _WARN else ""
+
+
+def success_tone(value: Json) -> str:
+    """Return the colour of a share of calls that went well."""
+    return "" if value is None else error_tone(Decimal(f"{1 - values.real(value):.6f}"))
+
+
+def trouble_tone(value: Json) -> str:
+    """Return the colour of a count that should be 0."""
+    return "red" if values.whole(value) > 0 else "dim"
 
 
 def status(value: Json, look: Look) -> str:

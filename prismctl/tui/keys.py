@@ -86,6 +86,82 @@ _SUBJECT = (
     Key(rank=4, action="raw", keys="v", context="subject", label="raw", help="Show its JSON"),
     Key(rank=5, action="copy_id", keys="c", context="subject", label="copy id", help="Copy its id"),
 )
+_KEYS = (
+    Key(
+        action="create_key",
+        keys="n",
+        context="keys",
+        label="new",
+        help="Make a key; its secret is shown once",
+        is_dangerous=True,
+    ),
+    Key(
+        action="credit",
+        keys="a",
+        context="keys",
+        label="add credits",
+        help="Add prepaid credits",
+        is_dangerous=True,
+    ),
+    Key(
+        action="block",
+        keys="b",
+        context="keys",
+        label="block",
+        help="Refuse its calls until it is unblocked; of all marked rows",
+        is_dangerous=True,
+    ),
+    Key(
+        action="unblock",
+        keys="u",
+        context="keys",
+        label="unblock",
+        help="Accept its calls again",
+        is_dangerous=True,
+    ),
+    Key(
+        action="revoke",
+        keys="ctrl+d",
+        context="keys",
+        label="revoke",
+        help="Refuse its calls for ever; its name must be typed",
+        is_dangerous=True,
+    ),
+)
+_BUDGETS = (
+    Key(
+        action="create_budget",
+        keys="n",
+        context="budgets",
+        label="new",
+        help="Make a budget",
+        is_dangerous=True,
+    ),
+    Key(
+        action="change_budget",
+        keys="e",
+        context="budgets",
+        label="edit",
+        help="Set its limit, what happens there, and when it warns",
+        is_dangerous=True,
+    ),
+    Key(
+        action="reset_budget",
+        keys="R",
+        context="budgets",
+        label="reset",
+        help="Let it count from zero in its window",
+        is_dangerous=True,
+    ),
+    Key(
+        action="delete_budget",
+        keys="ctrl+d",
+        context="budgets",
+        label="delete",
+        help="Delete it: it limits nothing from then on",
+        is_dangerous=True,
+    ),
+)
 _EVERYWHERE = (
     Key(
         action="copy_command",
@@ -191,11 +267,13 @@ _GO = tuple(
     for entry in SCREENS
     if entry.key
 )
-TABLE = (*_ROWS, *_SUBJECT, *_EVERYWHERE, *_GO)
+TABLE = (*_ROWS, *_SUBJECT, *_KEYS, *_BUDGETS, *_EVERYWHERE, *_GO)
 """Screens that have actions of their own add a context here, and its title below."""
 TITLES = {
     "rows": "In a table",
     "subject": "The object under the cursor",
+    "keys": "In Keys and in Key, with --write",
+    "budgets": "In Budgets and in Budget, with --write",
     "everywhere": "Everywhere",
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual.widget import Widget
 
+from prismctl.errors import PrismctlError
 from prismctl.jsontext import Object
 from prismctl.output.human import Look
 from prismctl.output.table import View
@@ -39,12 +40,18 @@ class Change:
     """The words of the equal command, without the program's name."""
     make: "Callable[[Admin], Object]"
     """Makes it; runs in a thread. Raises ``PrismctlError``."""
-    done: str
-    """What is said when it is made."""
+    done: str = ""
+    """What is said when it is made; empty where ``then`` says it."""
     is_final: bool = False
     """Whether it cannot be undone."""
+    typed: str = ""
+    """What must be typed to agree; empty where ``y`` is enough."""
+    further: Sequence[tuple[str, ...]] = ()
+    """The words of more commands, where it is several."""
     then: Callable[[Object], None] | None = None
     """Told of the answer."""
+    failed: Callable[[PrismctlError], None] | None = None
+    """Told why it was not made, besides the notice."""
 
 
 class Cockpit(Protocol):

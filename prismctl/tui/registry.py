@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prismctl.tui.pane import Pane
 
+KEYS_PATH = "/-/keys?limit=500"
+BUDGETS_PATH = "/-/budgets?limit=500"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -45,6 +48,49 @@ SCREENS = (
         target="prismctl.tui.screens.traffic:Traffic",
         key="2",
         aliases=("calls", "requests", "tail"),
+    ),
+    Entry(
+        name="providers",
+        title="Providers",
+        help="who serves the models, and how well",
+        target="prismctl.tui.screens.providers:Providers",
+        key="3",
+    ),
+    Entry(
+        name="keys",
+        title="Keys",
+        help="who may call, with what credits and limits",
+        target="prismctl.tui.screens.keys:Keys",
+        key="4",
+        paths={KEYS_PATH: 10.0},
+    ),
+    Entry(
+        name="budgets",
+        title="Budgets",
+        help="how much may be spent, and for how long it lasts",
+        target="prismctl.tui.screens.budgets:Budgets",
+        key="6",
+        paths={BUDGETS_PATH: 5.0, KEYS_PATH: 30.0},
+    ),
+    Entry(
+        name="provider",
+        title="Provider",
+        help="one provider: health over time, models, failures; :provider ID",
+        target="prismctl.tui.screens.provider:Provider",
+    ),
+    Entry(
+        name="key",
+        title="Key",
+        help="one key: limits, budgets, credits, calls; :key ID",
+        target="prismctl.tui.screens.key:Key",
+        paths={KEYS_PATH: 10.0},
+    ),
+    Entry(
+        name="budget",
+        title="Budget",
+        help="one budget: where it went, and its pace; :budget ID",
+        target="prismctl.tui.screens.budget:Budget",
+        paths={BUDGETS_PATH: 5.0, KEYS_PATH: 30.0},
     ),
     Entry(
         name="trace",

@@ -15,6 +15,7 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from prismctl.client.admin import Admin
 from prismctl.tui.app import Dashboard, Settings
 from prismctl.tui.replay import Replay, load
 from tests.tui.recording import BEGAN_S, FILE, SECONDS
@@ -32,12 +33,15 @@ README = {
 
 @asynccontextmanager
 async def started(
-    size: tuple[int, int] = WIDE, feed: Replay | None = None, **settings: Any
+    size: tuple[int, int] = WIDE,
+    feed: Replay | None = None,
+    admin: Admin | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
     """Run the dashboard on a recording that is played at once; nothing moves by itself."""
     os.environ.pop("NO_COLOR", None)
     shown: dict[str, Any] = {"name": "prod", "url": "https://prism.example.com", **settings}
-    app = Dashboard(feed or Replay(load(FILE), None), Settings(**shown))
+    app = Dashboard(feed or Replay(load(FILE), None), Settings(**shown), admin)
     app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
         await settled(pilot)

@@ -218,7 +218,7 @@ class Gateway:
                     "id": name, "type": name, "healthy": state != "failing", "state": state,
                     "circuit_state": "open" if state == "failing" else "closed",
                     "request_count": calls, "error_count": errors,
-                    "success_rate": round(1 - errors / calls, 4) if calls else 1.0,
+                    "success_rate": round(1 - errors / calls, 4) if calls else None,
                     "latency_ewma_ms": self._ewma(name),
                     "last_error": f"503 {HOSTILE}" if state == "failing" else None,
                     "last_error_time": "2026-11-26T12:03:40Z" if state == "failing" else None,
@@ -275,9 +275,12 @@ def traced() -> dict[str, Any]:
 
 def build() -> list[dict[str, Any]]:
     """The whole recording."""
+    from tests.tui import recorded_answers
+
     gateway = Gateway()
     capabilities = {"object": "capabilities", "version": "0.1.0",
-                    "started_at": "2026-11-25T12:00:00Z"}  # fmt: skip
+                    "started_at": "2026-11-25T12:00:00Z",
+                    "providers": recorded_answers.PROVIDERS}  # fmt: skip
     events = [gateway.snapshot("/-/capabilities", 0, capabilities), gateway.health(0)]
     events.append(gateway.event("node", 0, action="ready", version="0.1.0"))
     for at_s in range(SECONDS):
@@ -296,6 +299,9 @@ def build() -> list[dict[str, Any]]:
     )  # fmt: skip
     events.append(gateway.health(SECONDS))
     events.append(gateway.snapshot(f"/-/requests/{TRACED}", SECONDS, traced()))
+    events += [
+        gateway.snapshot(path, SECONDS, body) for path, body in recorded_answers.answers().items()
+    ]
     return events
 
 

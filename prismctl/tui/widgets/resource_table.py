@@ -62,6 +62,9 @@ class ResourceTable(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
+    class Moved(Message):
+        """Somebody has put the cursor on another row."""
+
     def __init__(self, view: View, title: str, look: Look, *, row_id: str = "") -> None:
         super().__init__()
         self.view = view
@@ -80,12 +83,14 @@ class ResourceTable(ScrollView, can_focus=True):
         """By room: which columns are shown, and how wide; a line is drawn far more often."""
         self._widest: list[int] = []
         """How wide each column would be for all its rows."""
-        self._is_placed = False
+        self.is_placed = False
         """Whether somebody has moved the cursor; until then it is on the first row."""
         self.filter = ""
         self.is_following = False
         self.note = ""
         """Beside the title: what else is to be known of the rows."""
+        self.problem = ""
+        """Why there may be no rows, or old ones."""
 
     @property
     def row(self) -> Object | None:
@@ -127,7 +132,7 @@ class ResourceTable(ScrollView, can_focus=True):
             column = self._sorted
             rows.sort(key=lambda row: self._sort_key(row, column), reverse=self._is_reversed)
         self._shown = rows
-        at = self._find(self._cursor_id) if self._is_placed and not self.is_following else 0
+        at = self._find(self._cursor_id) if self.is_placed and not self.is_following else 0
         self.set_reactive(ResourceTable.cursor, max(0, min(at, len(rows) - 1)))
         if self.row is not None:
             self._cursor_id = self._name_of(self.row)
@@ -135,7 +140,7 @@ class ResourceTable(ScrollView, can_focus=True):
         self.virtual_size = Size(self.scrollable_content_region.width, len(rows) + 1)
         if self.is_mounted:
             self.scroll_to(y=max(0, self.cursor - line), animate=False, immediate=True)
-            self._entitle()
+        self._entitle()
         self.refresh()
 
     def _find(self, name: str) -> int:
@@ -189,6 +194,8 @@ class ResourceTable(ScrollView, can_focus=True):
         self.border_title = looks.line(*parts)
         glyphs = looks.glyphs(self._look)
         notes = [self.note] if self.note else []
+        if self.problem and self._shown:
+            notes = [f"old: {self.problem}"]
         if self._sorted is not None:
             way = glyphs.down if self._is_reversed else glyphs.up
             notes.append(f"by {self._sorted.title.lower()} {way}")
@@ -289,6 +296,8 @@ class ResourceTable(ScrollView, can_focus=True):
             words = f"asking the gateway {looks.glyphs(self._look).more}"
         elif self.filter and self._rows:
             words = f"nothing matches /{self.filter} - esc shows all"
+        elif self.problem:
+            words, style = self.problem, style + self.get_component_rich_style("table--bad")
         text = safe.line(words)
         content = Content(text).truncate(max(0, width - 4))
         pad = (width - content.cell_length) // 2
@@ -303,9 +312,10 @@ class ResourceTable(ScrollView, can_focus=True):
         self.refresh()
 
     def _move(self, to: int) -> None:
-        self.is_following, self._is_placed = False, True
+        self.is_following, self.is_placed = False, True
         self.cursor = max(0, min(to, len(self._shown) - 1))
         self._entitle()
+        self.post_message(self.Moved())
 
     @property
     def _page(self) -> int:
@@ -344,9 +354,10 @@ class ResourceTable(ScrollView, can_focus=True):
         """Mark the row, or unmark it, and go on to the next."""
         if self.row is not None:
             self._marks ^= {self._name_of(self.row)}
-            self.is_following, self._is_placed = False, True
+            self.is_following, self.is_placed = False, True
             self.cursor = min(self.cursor + 1, len(self._shown) - 1)
             self._entitle()
+            self.post_message(self.Moved())
             self.refresh()
 
     def unmark(self) -> bool:
