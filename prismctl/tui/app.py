@@ -21,6 +21,7 @@ from textual.widgets import Input
 
 from prismctl import clock
 from prismctl.errors import PrismctlError
+from prismctl.guard import DryRun
 from prismctl.jsontext import Object
 from prismctl.output import safe
 from prismctl.output.human import Look
@@ -210,6 +211,9 @@ class Dashboard(App[None]):
             return
         try:
             answer = change.make(self._admin)
+        except DryRun as dry:
+            self.call_from_thread(self.say, f"--dry-run: not sent: {dry}")
+            return
         except PrismctlError as error:
             # Somebody else may have been quicker: the next try should begin with what is so now.
             self.feed.refresh()

@@ -5,6 +5,8 @@ from typing import Any
 
 from textual.widgets import Input
 
+from prismctl.guard import DryRun
+from prismctl.jsontext import Json
 from prismctl.tui.replay import Replay
 from prismctl.tui.screens.key import Key
 from prismctl.tui.screens.keys import Keys
@@ -247,6 +249,18 @@ async def test_the_screen_of_a_key_changes_that_key(stub: StubGateway) -> None:
         await press(pilot, "4", "down", "enter", "down", "down", "b", "y")
         await done(app, pilot)
         assert changes(stub) == [("PUT", "/-/keys/key_02web", {"status": "blocked"}, '"3"')]
+
+
+async def test_a_dry_run_says_what_it_would_have_sent(stub: StubGateway) -> None:
+    def before(method: str, path: str, body: Json, content: bytes | None) -> None:
+        del content
+        raise DryRun(method, path, body)
+
+    async with writing(stub, before=before) as (app, pilot):
+        await press(pilot, "4", "b", "y")
+        await done(app, pilot)
+        assert "not sent: PUT /-/keys/key_01ci" in said(app)
+        assert stub.sent == []
 
 
 async def test_a_key_in_detail() -> None:

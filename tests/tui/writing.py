@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from prismctl.client.admin import Admin
-from prismctl.client.http import Http
+from prismctl.client.http import Before, Http
 from prismctl.tui.app import Dashboard
 from tests.prismctl.stub import TOKEN, Sent, StubGateway
 from tests.tui.pictures import NARROW, settled, started
@@ -16,9 +16,12 @@ from tests.tui.pictures import NARROW, settled, started
 
 @asynccontextmanager
 async def writing(
-    stub: StubGateway, size: tuple[int, int] = NARROW, **settings: Any
+    stub: StubGateway,
+    size: tuple[int, int] = NARROW,
+    before: Before | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[Dashboard, Pilot[None]]]:
-    http = Http(stub.url, token=TOKEN)
+    http = Http(stub.url, token=TOKEN, before=before)
     try:
         shown = {"is_writing": True, **settings}
         async with started(size, admin=Admin(http), **shown) as (app, pilot):
