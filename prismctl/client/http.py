@@ -107,7 +107,8 @@ class Http:
             base_url=base_url,
             headers=headers,
             timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
-            trust_env=not is_local,
+            trust_env=not is_local,  # no proxy; who signs certificates is heard of here as well
+            verify=httpx2.create_ssl_context(),
             follow_redirects=False,
         )
 

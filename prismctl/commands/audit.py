@@ -32,7 +32,7 @@ _ENTRIES = View(
     columns=(
         Column("NO", "id", is_right=True),
         Column("TIME", "created_at", human.moment),
-        Column("WHO", "actor"),
+        Column("WHO", "actor", is_name=True),
         Column("ACTION", "action"),
         Column("OBJECT", "object_id"),
         Column("CHANGES", "changes", _changes, is_flexible=True),

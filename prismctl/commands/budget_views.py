@@ -34,7 +34,7 @@ def _warn(value: Json, look: Look) -> str:
 BUDGETS = View(
     columns=(
         Column("SCOPE", "scope"),
-        Column("SUBJECT", "subject"),
+        Column("SUBJECT", "subject", is_name=True),
         Column("WINDOW", "window"),
         Column("LIMIT", "limit", human.money, is_right=True),
         Column("SPENT", "spent", human.money, is_right=True, rank=2),

@@ -33,7 +33,7 @@ def _protected_tone(value: Json) -> str:
 
 _CONTEXTS = View(
     columns=(
-        Column("NAME", "name"),
+        Column("NAME", "name", is_name=True),
         Column("CURRENT", "is_current", _mark),
         Column("URL", "url"),
         Column("PROTECTED", "is_protected", _protected, _protected_tone),

@@ -94,7 +94,7 @@ def _tokens(value: Json, look: Look) -> str:
 _CALL = (
     _Cell(Column("TIME", "ts_s", time), 8),
     _Cell(Column("STATUS", "", _status, _status_tone), 13),
-    _Cell(Column("KEY", "", _key), 12, 1),
+    _Cell(Column("KEY", "", _key, is_name=True), 12, 1),
     _Cell(Column("MODEL", "", _route), 20),
     _Cell(Column("IN/OUT", "", _tokens, is_right=True), 13, 2),
     _Cell(Column("COST", "cost", human.money, is_right=True), 10),

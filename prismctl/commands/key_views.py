@@ -6,9 +6,9 @@ from prismctl.output.table import Column, View
 
 KEYS = View(
     columns=(
-        Column("NAME", "name"),
+        Column("NAME", "name", is_name=True),
         Column("STATUS", "status", human.state, human.tone),
-        Column("OWNER", "owner", rank=2),
+        Column("OWNER", "owner", is_name=True, rank=2),
         Column("MODELS", "models", human.allowed, is_flexible=True),
         Column("CREDITS", "credit_balance", human.money, is_right=True),
         Column("BUDGET", "budgets", budget_views.tightest, budget_views.tightest_tone),

@@ -44,7 +44,7 @@ _FAULTS = View(
 )
 _ACCOUNTS = View(
     columns=(
-        Column("ACCOUNT", "id"),
+        Column("ACCOUNT", "id", is_name=True),
         Column("KIND", "kind"),
         Column("BALANCE", "posted", human.dollars, is_right=True),
         Column("HELD", "held", human.dollars, is_right=True),
@@ -59,8 +59,8 @@ _POSTINGS = View(
         Column("TIME", "created_at", human.when),
         Column("KIND", "kind"),
         Column("AMOUNT", "amount", human.dollars, is_right=True),
-        Column("FROM", "from_account", is_flexible=True),
-        Column("TO", "to_account", is_flexible=True),
+        Column("FROM", "from_account", is_flexible=True, is_name=True),
+        Column("TO", "to_account", is_flexible=True, is_name=True),
         Column("REQUEST", "request_id", is_wide=True),
         Column("NOTE", "note", is_wide=True),
     ),
@@ -70,7 +70,7 @@ _HOLDS = View(
     columns=(
         Column("REQUEST", "id"),
         Column("AMOUNT", "amount", human.dollars, is_right=True),
-        Column("ACCOUNT", "account", is_flexible=True),
+        Column("ACCOUNT", "account", is_flexible=True, is_name=True),
         Column("SINCE", "created_at", human.when),
         Column("ENDS", "expires_at", human.when),
         Column("KEY", "key_id", is_wide=True),

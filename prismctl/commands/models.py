@@ -14,7 +14,7 @@ from prismctl.output.table import Column, View
 app = noun("Models: who serves them, how much they take, what they cost.")
 
 _COLUMNS = (
-    Column("ID", "id"),
+    Column("ID", "id", is_name=True),
     Column("PROVIDER", "owned_by"),
     Column("CONTEXT", "max_input_tokens", human.number, is_right=True),
     Column("INPUT $/M", "pricing.input_per_m_tokens", human.dollars, is_right=True),

@@ -54,7 +54,7 @@ def _rate(row: Json, look: Look) -> str:
 
 PRICES = View(
     columns=(
-        Column("MODEL", "model"),
+        Column("MODEL", "model", is_name=True),
         Column("PROVIDER", "provider"),
         Column("INPUT $/M", "pricing.input_per_mtok", human.dollars, is_right=True),
         Column("OUTPUT $/M", "pricing.output_per_mtok", human.dollars, is_right=True),

@@ -46,7 +46,7 @@ _STAGES = {
 _ATTEMPTS = (
     Column("", "number", is_right=True),
     Column("PROVIDER", "provider"),
-    Column("MODEL", "model", is_flexible=True),
+    Column("MODEL", "model", is_flexible=True, is_name=True),
     Column("STATUS", "status", status, status_tone),
     Column("OUTCOME", "outcome", human.state, human.tone),
 )

@@ -212,7 +212,7 @@ def _view(report: Object, *, is_drawn: bool, has_latency: bool) -> View:
     )
     return View(
         columns=(
-            Column(by.upper(), "name", _name, is_flexible=True),
+            Column(by.upper(), "name", _name, is_flexible=True, is_name=True),
             Column("REQ/S", "calls_per_s", _plain_rate, is_right=True),
             Column("CALLS", "calls", human.number, is_right=True, rank=4),
             Column("ERRORS", "errors", human.number, is_right=True, rank=2),

@@ -98,7 +98,9 @@ def _groups(text: str) -> list[str]:
 
 
 def _view(groups: list[str], totals: Object) -> View:
-    named = [Column(group.upper(), group, _group, is_flexible=True) for group in groups]
+    named = [
+        Column(group.upper(), group, _group, is_flexible=True, is_name=True) for group in groups
+    ]
     return View(
         columns=(
             *named,

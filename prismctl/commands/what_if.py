@@ -54,7 +54,7 @@ EXPLANATION = View(
 _TARGETS = (
     Column("", "place", is_right=True),
     Column("PROVIDER", "provider"),
-    Column("MODEL", "model", is_flexible=True),
+    Column("MODEL", "model", is_flexible=True, is_name=True),
     Column("STATE", "state", human.state, human.tone),
     Column("INPUT $/M", "price.input_per_mtok", human.dollars, is_right=True, rank=1),
     Column("OUTPUT $/M", "price.output_per_mtok", human.dollars, is_right=True, rank=1),

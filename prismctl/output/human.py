@@ -11,6 +11,8 @@ from decimal import Decimal
 from prismctl.jsontext import Json, as_text, dumps
 
 _FINE, _COARSE = Decimal("0.000001"), Decimal("0.0001")
+_SHORTER_THAN_S_MS, _LONG_S = 999.5, 99.995
+"""From where on a duration is rounded to the next unit, and to whole seconds."""
 _SECONDS = (("d", 86_400), ("h", 3_600), ("m", 60))
 _STATES = {
     # word: (glyph, ASCII fall-back, colour); never colour alone
@@ -137,10 +139,13 @@ def share(value: Json, look: Look) -> str:
 
 
 def millis(value: Json, look: Look) -> str:
-    """Write a duration in milliseconds."""
-    if look.is_people and isinstance(value, int | Decimal):
-        return f"{float(value):,.3g} ms" if value < 1_000 else f"{float(value) / 1000:,.2f} s"  # noqa: PLR2004
-    return plain(value, look)
+    """Write a duration in milliseconds: for people in three digits or so and 7 characters."""
+    if not look.is_people or not isinstance(value, int | Decimal):
+        return plain(value, look)
+    if value < _SHORTER_THAN_S_MS:
+        return f"{round(float(value), 2):.3g} ms"
+    seconds = float(value) / 1000
+    return f"{seconds:.2f} s" if seconds < _LONG_S else f"{seconds:,.0f} s"
 
 
 def short_hash(value: Json, look: Look) -> str:

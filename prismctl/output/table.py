@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _GAP = 2
 _MIN_WIDTH = 8
+_NAME_WIDTH = 32
+"""What stays of a name that is cut, in cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,11 @@ class Column:
     is_right: bool = False
     is_flexible: bool = False
     """May be cut where the terminal is narrow."""
+    is_name: bool = False
+    """Told apart by both its ends: cut in its middle. One that is not flexible is cut only where
+    columns may be left out, too."""
     least: int = _MIN_WIDTH
-    """How many characters stay of one that is cut."""
+    """How many cells stay of a flexible one that is cut."""
     rank: int = 0
     """Not 0: may be left out where the terminal is narrow, the highest rank first."""
 
@@ -74,21 +79,22 @@ def aligned(
     *,
     may_leave_out: bool = False,
 ) -> str:
-    """Lay rows out for a terminal. To its width only flexible columns are cut, never a name.
+    """Lay rows out for a terminal. To its width only flexible columns and long names are cut.
 
     Args:
         rows: The API's objects.
         columns: What to show of them.
         look: How values are written.
         terminal: Width and colour.
-        may_leave_out: Whether columns of a rank are left out where there is no room for them.
+        may_leave_out: Whether columns of a rank are left out, and long names are cut, where there
+            is no room for them.
     """
     texts = [cells(row, columns, look) for row in rows]
     wanted = natural_widths(texts, columns)
     shown, widths = layout(wanted, columns, terminal.width, may_leave_out=may_leave_out)
     columns = [columns[at] for at in shown]
     head = [
-        terminal.paint_out(fit(column.title, width, column, terminal), "bold")
+        _painted(fit(column.title, width, column, terminal), "bold", terminal)
         for column, width in zip(columns, widths, strict=True)
     ]
     body = [
@@ -116,10 +122,14 @@ def layout(
 ) -> tuple[list[int], list[int]]:
     """Return which columns are shown, by their places, and how wide each of them is."""
     shown = list(range(len(columns)))
+    least = [
+        min(width, _least(column, may_cut_names=may_leave_out) or width)
+        for column, width in zip(columns, widths, strict=True)
+    ]
     if may_leave_out:
-        shown = _shown(widths, columns, room)
+        shown = _shown(least, columns, room)
     left = [widths[at] for at in shown]
-    _shrink(left, [columns[at] for at in shown], room)
+    _shrink(left, [least[at] for at in shown], room)
     return shown, left
 
 
@@ -141,12 +151,8 @@ def tabbed_fields(row: Object, columns: Sequence[Column], look: Look) -> str:
     return "FIELD\tVALUE\n" + "".join(lines)
 
 
-def _shown(widths: Sequence[int], columns: Sequence[Column], room: int) -> list[int]:
+def _shown(least: Sequence[int], columns: Sequence[Column], room: int) -> list[int]:
     """Return which columns are shown: all, or without those of the highest ranks."""
-    least = [
-        min(width, _least(column)) if column.is_flexible else width
-        for column, width in zip(columns, widths, strict=True)
-    ]
     shown = list(range(len(columns)))
     while sum(least[at] + _GAP for at in shown) - _GAP > room:
         first = max(shown, key=lambda at: columns[at].rank)
@@ -156,19 +162,18 @@ def _shown(widths: Sequence[int], columns: Sequence[Column], room: int) -> list[
     return shown
 
 
-def _least(column: Column) -> int:
-    return max(column.least, len(column.title))
+def _least(column: Column, *, may_cut_names: bool) -> int | None:
+    """Return how narrow a column may become; None where it is never cut."""
+    if column.is_flexible:
+        return max(column.least, len(column.title))
+    return _NAME_WIDTH if column.is_name and may_cut_names else None
 
 
-def _shrink(widths: list[int], columns: Sequence[Column], room: int) -> None:
-    """Narrow flexible columns, the widest first, until the line fits or none can give."""
+def _shrink(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Narrow what may be cut, the widest first, until the line fits or none can give."""
     excess = sum(widths) + _GAP * (len(widths) - 1) - room
     while excess > 0:
-        able = [
-            index
-            for index, column in enumerate(columns)
-            if column.is_flexible and widths[index] > _least(column)
-        ]
+        able = [index for index, width in enumerate(widths) if width > least[index]]
         if not able:
             return
         widths[max(able, key=lambda index: widths[index])] -= 1
@@ -180,7 +185,10 @@ def fit(text: str, width: int, column: Column, shown_on: "Terminal | Look") -> s
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) > width:
-        return set_cell_size(text, width - 1) + ("…" if shown_on.is_unicode else "~")
+        dots = "…" if shown_on.is_unicode else "~"
+        end = (width - 1) // 2 if column.is_name else 0
+        tail = set_cell_size(text[::-1], end)[::-1]
+        return set_cell_size(text, width - 1 - end) + dots + tail
     padding = " " * (width - cell_len(text))
     return padding + text if column.is_right else text + padding
 
@@ -193,4 +201,10 @@ def tone_of(row: Object, column: Column) -> str:
 def toned(text: str, row: Object, column: Column, terminal: "Terminal") -> str:
     """Return a cell in the colour of its value."""
     tone = tone_of(row, column)
-    return terminal.paint_out(text, tone) if tone else text
+    return _painted(text, tone, terminal) if tone else text
+
+
+def _painted(text: str, style: str, terminal: "Terminal") -> str:
+    """Return a cell in a style, its padding plain: at the end of a line that is left out."""
+    bare = text.strip()
+    return text.replace(bare, terminal.paint_out(bare, style), 1) if bare else text

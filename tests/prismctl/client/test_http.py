@@ -1,12 +1,15 @@
 """Changes are sent under a key of their own, and again when their answer does not arrive."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from prismctl.client import http
 from prismctl.client.http import TRIES, Http
 from prismctl.errors import ApiError, Unreachable
+from tests.certificates import certify
+from tests.keeping_vendor import keeping_vendor
 from tests.prismctl.stub import Canned, StubGateway, error
 
 CUT = Canned({}, is_cut=True)
@@ -69,3 +72,17 @@ def test_what_is_no_change_of_the_gateway_is_sent_once(client: Http, stub: StubG
         with pytest.raises(Unreachable):
             client.request(method, path)
     assert len(stub.sent) == 2
+
+
+def test_a_certificate_for_this_machine_is_trusted_as_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certify(tmp_path)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    with keeping_vendor(tmp_path) as vendor:
+        url = f"https://localhost:{vendor.port}"
+        with Http(url, token="t") as stranger, pytest.raises(Unreachable, match="certificate"):
+            stranger.request("GET", "/-/x")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        with Http(url, token="t") as opened:
+            assert opened.request("GET", "/-/x").status == 200

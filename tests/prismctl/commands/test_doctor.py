@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from prismctl import __version__, clock, contexts
-from prismctl.client import http
 from prismctl.contexts import Context
 from tests.certificates import certify
 from tests.prismctl.stub import Canned, StubGateway
@@ -166,9 +165,6 @@ def test_the_days_of_a_certificate_are_told(
     stub.encrypt(context)
     told(stub)
     stub.on("GET", "/healthz", {})
-    # As for a host elsewhere: what the environment says of authorities is believed.
-    monkeypatch.setattr(http, "_LOOPBACK", ())
-    monkeypatch.setenv("NO_PROXY", "localhost")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     monkeypatch.setenv("PRISMCTL_TOKEN", "t")
     # Certificates are made for the real date.

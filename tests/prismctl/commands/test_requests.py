@@ -300,7 +300,7 @@ def test_an_answer_that_was_kept_is_told_to_be_that_and_to_be_paid_for(
 def test_a_caller_who_left_early_was_not_refused(cli: Run, stub: StubGateway) -> None:
     gone = calls.refused(499, "client_closed") | {"stages": [calls.PERMIT]}
     said = one_line(explained(cli, stub, gone))
-    assert "The caller hung up after 0.057 ms." in said
+    assert "The caller hung up after 0.06 ms." in said
     assert "What did it cost? Nothing: no provider was asked." in said
 
 

@@ -81,5 +81,24 @@ def test_numbers_are_formatted_for_people_only() -> None:
     assert human.number(12345, PIPE) == "12345"
     assert human.share(Decimal("0.875"), PEOPLE) == "87.5%"
     assert human.share(Decimal("0.875"), PIPE) == "0.875"
-    assert human.millis(Decimal("1234.5"), PEOPLE) == "1.23 s"
-    assert human.millis(Decimal("0.75"), PEOPLE) == "0.75 ms"
+    assert human.millis(Decimal("0.829"), PIPE) == "0.829"
+
+
+@pytest.mark.parametrize(
+    ("value_ms", "text"),
+    [
+        ("0", "0 ms"),
+        ("0.057", "0.06 ms"),
+        ("0.829", "0.83 ms"),
+        ("9.876", "9.88 ms"),
+        ("98.76", "98.8 ms"),
+        ("999.4", "999 ms"),
+        ("999.6", "1.00 s"),
+        ("1234.5", "1.23 s"),
+        ("99994", "99.99 s"),
+        ("99996", "100 s"),
+        ("9999000", "9,999 s"),
+    ],
+)
+def test_a_duration_is_short(value_ms: str, text: str) -> None:
+    assert human.millis(Decimal(value_ms), PEOPLE) == text
