@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from prismctl import __version__
+from prismctl import __version__, nearest
 from prismctl.errors import PrismctlError, UsageProblem
 from prismctl.exits import ExitCode
 from prismctl.grammar import Noun, session_of
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from typer._click.core import Command, Context, Parameter
     from typer._click.formatting import HelpFormatter
     from typer._click.shell_completion import CompletionItem
+
+
+_ELSEWHERE = {
+    "start": "up", "serve": "up", "login": "auth login", "logout": "auth logout",
+    "logs": "tail", "log": "tail", "events": "tail", "watch": "tail", "ui": "dashboard",
+    "tui": "dashboard", "health": "status", "info": "status", "why": "requests explain",
+    "explain": "requests explain", "cost": "usage report", "costs": "usage report",
+    "spend": "usage report", "calls": "requests list",
+}  # fmt: skip
+"""What other tools call it, and people type."""
 
 
 class Root(Noun):
@@ -45,6 +55,9 @@ class Root(Noun):
 
     def check_exists(self, ctx: "Context", name: str) -> None:
         """Refuse a command that is not there, without importing one that is."""
+        if meant := _ELSEWHERE.get(name):
+            msg = f"there is no command `prismctl {name}`"
+            raise UsageProblem(msg, hint=f"did you mean `prismctl {meant}`?")
         if name not in COMMANDS:
             super().check_exists(ctx, name)
 
@@ -214,9 +227,20 @@ def _failed(session: Session, error: PrismctlError) -> int:
 
 def _usage(error: TyperException) -> UsageProblem:
     """Say a mistake on the command line in our words."""
+    from typer._click.exceptions import NoSuchOption
+
     path = getattr(getattr(error, "ctx", None), "command_path", "prismctl")
+    if isinstance(error, NoSuchOption):
+        near = nearest.name(error.option_name.lstrip("-"), _long_names(error.possibilities))
+        msg = f"there is no option {error.option_name}"
+        hint = f"did you mean --{near}?" if near else f"see: {path} --help"
+        return UsageProblem(msg, hint=hint)
     message = error.format_message().rstrip(".").replace("Value error, ", "")
     return UsageProblem(f"{message[:1].lower()}{message[1:]}", hint=f"see: {path} --help")
+
+
+def _long_names(options: "Sequence[str] | None") -> list[str]:
+    return [option.lstrip("-") for option in options or ()]
 
 
 def _unexpected(error: Exception) -> PrismctlError:

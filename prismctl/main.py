@@ -18,30 +18,33 @@ class Entry(NamedTuple):
     group: str
 
 
-RUN, MANAGE, LOOK, TOOL = "Run and talk", "Manage", "Look", "This program"
+RUN, WATCH, MANAGE = "Run and talk", "Watch, and ask why", "Manage"
+BOOKS, TOOL = "Look up", "This program"
 
 COMMANDS = {
     "up": Entry("prismctl.commands.up:app", "Start a gateway on this machine", RUN),
     "chat": Entry("prismctl.commands.chat:app", "Talk to a model through the gateway", RUN),
     "api": Entry("prismctl.commands.api:app", "Send a request as it is", RUN),
+    "dashboard": Entry(
+        "prismctl.commands.dashboard:app", "All of it on one screen, as it happens", WATCH
+    ),
+    "status": Entry("prismctl.commands.status:app", "How the gateway is", WATCH),
+    "top": Entry("prismctl.commands.top:app", "Who is busy now, and what it costs", WATCH),
+    "tail": Entry("prismctl.commands.tail:app", "Calls as they end, a line each", WATCH),
+    "requests": Entry("prismctl.commands.requests:app", "Calls, and why each went its way", WATCH),
+    "routes": Entry("prismctl.commands.routes:app", "Where a call would go", WATCH),
+    "doctor": Entry("prismctl.commands.doctor:app", "What should be looked after", WATCH),
     "keys": Entry("prismctl.commands.keys:app", "Virtual keys: make, limit, revoke", MANAGE),
     "credits": Entry("prismctl.commands.credits:app", "Prepaid credits of keys", MANAGE),
     "budgets": Entry("prismctl.commands.budgets:app", "Spending limits", MANAGE),
     "prices": Entry("prismctl.commands.prices:app", "What models cost", MANAGE),
     "config": Entry("prismctl.commands.config:app", "The gateway's configuration", MANAGE),
-    "usage": Entry("prismctl.commands.usage:app", "What was used, and what it cost", LOOK),
-    "ledger": Entry("prismctl.commands.ledger:app", "Balances and postings, and their proof", LOOK),
-    "audit": Entry("prismctl.commands.audit:app", "Who changed what", LOOK),
     "backup": Entry("prismctl.commands.backup:app", "Copies of the gateway's state", MANAGE),
-    "status": Entry("prismctl.commands.status:app", "How the gateway is", LOOK),
-    "top": Entry("prismctl.commands.top:app", "Who is busy now, and what it costs", LOOK),
-    "tail": Entry("prismctl.commands.tail:app", "Calls as they end, a line each", LOOK),
-    "doctor": Entry("prismctl.commands.doctor:app", "What should be looked after", LOOK),
-    "dashboard": Entry("prismctl.commands.dashboard:app", "All of it on one screen", LOOK),
-    "models": Entry("prismctl.commands.models:app", "Models and their prices", LOOK),
-    "providers": Entry("prismctl.commands.providers:app", "Providers and their health", LOOK),
-    "routes": Entry("prismctl.commands.routes:app", "Where a call would go", LOOK),
-    "requests": Entry("prismctl.commands.requests:app", "Calls, and why each went its way", LOOK),
+    "usage": Entry("prismctl.commands.usage:app", "What was used, and what it cost", BOOKS),
+    "ledger": Entry("prismctl.commands.ledger:app", "Balances, postings, their proof", BOOKS),
+    "audit": Entry("prismctl.commands.audit:app", "Who changed what", BOOKS),
+    "models": Entry("prismctl.commands.models:app", "Models and their prices", BOOKS),
+    "providers": Entry("prismctl.commands.providers:app", "Providers and their health", BOOKS),
     "auth": Entry("prismctl.commands.auth:app", "Sign in to a gateway", TOOL),
     "contexts": Entry("prismctl.commands.contexts:app", "Named gateways", TOOL),
     "completion": Entry("prismctl.commands.completion:app", "Completion for your shell", TOOL),

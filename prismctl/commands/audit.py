@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from prismctl.commands.since import Since, sent
 from prismctl.errors import CheckFailed
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Json, as_text
@@ -56,10 +57,10 @@ _VERDICT = View(
 def list_audit(
     ctx: typer.Context,
     *,
-    since: Annotated[
-        str | None, typer.Option(help="24h, 7d, or a time such as 2027-01-31T00:00:00Z")
+    since: Since = None,
+    action: Annotated[
+        str | None, typer.Option(help="Such as key.created", metavar="ACTION")
     ] = None,
-    action: Annotated[str | None, typer.Option(help="Such as key.created")] = None,
     object_: Annotated[
         str | None, typer.Option("--object", help="Only of this id", metavar="ID")
     ] = None,
@@ -67,7 +68,9 @@ def list_audit(
 ) -> None:
     """List changes, newest first."""
     session = session_of(ctx)
-    answer = session.admin.audit(limit=limit, since=since, action=action, object_id=object_)
+    answer = session.admin.audit(
+        limit=limit, since=sent("--since", since), action=action, object_id=object_
+    )
     session.out.list(answer, _ENTRIES)
 
 

@@ -5,8 +5,11 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from prismctl import nearest
 from prismctl.commands import help_topics
+from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
+from prismctl.main import COMMANDS
 from prismctl.output import safe
 
 app = top_verb()
@@ -22,6 +25,9 @@ def help_on(
     """Explain a command, or a topic: environment, formatting, exit-codes, config."""
     out = session_of(ctx).out
     here, names = ctx.find_root(), list(words or [])
+    if len(names) == 1 and (near := _topic_near(names[0])):
+        msg = f"there is no topic {names[0]!r}"
+        raise UsageProblem(msg, hint=f"did you mean `prismctl help {near}`?")
     if len(names) == 1 and names[0] in help_topics.TOPICS:
         out.write(help_topics.TOPICS[names[0]]())
         return
@@ -34,3 +40,11 @@ def help_on(
             break
         here = typer.Context(found, info_name=name, parent=here, obj=ctx.obj)
     out.write(safe.block(here.get_help()) + "\n")
+
+
+def _topic_near(word: str) -> str | None:
+    """Return the topic that a word is nearest to, if it is neither a command nor a topic."""
+    if word in COMMANDS or word in help_topics.TOPICS:
+        return None
+    near = nearest.name(word, [*COMMANDS, *help_topics.TOPICS])
+    return near if near in help_topics.TOPICS else None

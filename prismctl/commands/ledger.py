@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prismctl.commands.keys import Key, find_key, key_names
+from prismctl.commands.since import Since, sent
 from prismctl.commands.statement import Kind, read_statement, with_ends
 from prismctl.errors import CheckFailed
 from prismctl.grammar import noun, session_of, verb
@@ -19,7 +20,6 @@ app = noun("The ledger: every credit and every charge, as transfers between acco
 
 DEFAULT_LIMIT = 50
 
-Since = Annotated[str | None, typer.Option(help="24h, 7d, or a time such as 2027-01-31T00:00:00Z")]
 
 _VERDICT = View(
     columns=(
@@ -135,7 +135,7 @@ def show_statement(
     session = session_of(ctx)
     found = find_key(session, key)
     kind = account or (Kind.CREDIT if found.get("key_type") == "managed" else Kind.SPEND)
-    answer = read_statement(session.admin, as_text(found.get("id")), kind, since)
+    answer = read_statement(session.admin, as_text(found.get("id")), kind, sent("--since", since))
     if session.out.is_drawn and answer["data"]:
         answer["data"] = with_ends(answer)
     session.out.list(answer, _STATEMENT)
@@ -190,7 +190,7 @@ def list_postings(
         account=None if account is None else _account(session, account),
         request_id=request,
         kind=kind,
-        since=since,
+        since=sent("--since", since),
     )
     session.out.list(_named(session, answer, "from_account", "to_account"), _POSTINGS)
 

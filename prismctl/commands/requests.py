@@ -9,6 +9,7 @@ from prismctl.commands import amounts, lookup, request_record
 from prismctl.commands.keys import find_key
 from prismctl.commands.request_code import Sdk
 from prismctl.commands.request_views import REQUEST, REQUESTS
+from prismctl.commands.since import Since, Until, sent
 from prismctl.errors import ApiError, NotThere
 from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
@@ -27,10 +28,6 @@ _WHOLE_ID = 40
 
 Request = Annotated[
     str, typer.Argument(metavar="ID", help="From the header x-request-id, or its beginning")
-]
-Since = Annotated[
-    str | None,
-    typer.Option(help="From: 10m, 24h, or a time such as 2027-01-31T12:00Z", metavar="WHEN"),
 ]
 
 
@@ -67,9 +64,7 @@ def list_requests(
         str | None, typer.Option(help="Only that took at least: 800ms, 2s", metavar="TIME")
     ] = None,
     since: Since = None,
-    until: Annotated[
-        str | None, typer.Option(help="To, itself excluded; as --since", metavar="WHEN")
-    ] = None,
+    until: Until = None,
     limit: Annotated[
         int, typer.Option(help="At most so many, the newest", min=1, metavar="N")
     ] = NEWEST,
@@ -92,8 +87,8 @@ def list_requests(
             min_cost=None if min_cost is None else format(amounts.dollars(min_cost), "f"),
             min_latency=min_latency
             and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
-            since=since and spans.written(spans.moment("--since", since)),
-            until=until and spans.written(spans.moment("--until", until)),
+            since=sent("--since", since),
+            until=sent("--until", until),
         )
     session.out.list(answer, REQUESTS)
     if answer.get("has_more") and session.out.is_drawn:
@@ -185,7 +180,7 @@ def curl_request(
     else:
         session.out.value({"id": call.get("id"), "url": url + path, "body": body, "code": code})
     if not is_kept:
-        session.out.note(f"{NOT_KEPT}\nSo the messages are a placeholder here.")
+        session.out.note(f"{NOT_KEPT}\nso the messages are a placeholder here.")
 
 
 @verb(

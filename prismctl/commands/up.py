@@ -1,5 +1,6 @@
 """``prismctl up``: a gateway on this machine, with nothing to configure."""
 
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -223,6 +224,7 @@ def _show(out: "Output", gateway: Object) -> None:
     url, key = as_text(gateway.get("url")), as_text(gateway.get("key"))
     used = "current" if gateway.get("is_current") else "prismctl contexts use local"
     paint = out.terminal.paint_out
+    program = _program()
     body = '{"model":"fake/echo","messages":[{"role":"user","content":"hello"}]}'
     out.stream(
         f"""\
@@ -236,11 +238,27 @@ def _show(out: "Output", gateway: Object) -> None:
   data       {safe.line(as_text(gateway.get("data_dir")))}
 
 Try it:
-  prismctl chat hello
+  {program} chat hello
+  {program} dashboard
   curl {url}/v1/chat/completions -H 'Authorization: Bearer {key}' \
 -H 'Content-Type: application/json' -d '{body}'
 """
     )
+
+
+def _program() -> str:
+    """Return how this program is started again: by its name, or by its path where that is unknown.
+
+    One of the single files knows the path of what was unpacked only.
+    """
+    import shutil
+    import sys
+
+    started = sys.argv[0]
+    is_findable = shutil.which("prismctl") is not None or hasattr(sys, "frozen")
+    if is_findable or Path(started).name != "prismctl":
+        return "prismctl"
+    return safe.line(shlex.quote(started))
 
 
 def _words(gateway: Object, field: str) -> str:

@@ -8,6 +8,7 @@ import typer
 from prismctl import nearest
 from prismctl.commands.keys import find_key, key_names
 from prismctl.commands.price_views import NO_PRICE
+from prismctl.commands.since import Since, Until, sent
 from prismctl.errors import UsageProblem
 from prismctl.grammar import noun, session_of, verb
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
 app = noun("Usage: calls, tokens and cost, summed.")
 
 GROUPS = ("key", "owner", "org", "model", "provider", "day", "hour", "minute", "tag")
-
-Since = Annotated[
-    str | None, typer.Option(help="From: 24h, 7d, or a time such as 2027-01-31T00:00:00Z")
-]
 
 
 @verb(
@@ -40,9 +37,7 @@ def report_usage(
         str, typer.Option(help=f"Sum by: comma list of {', '.join(GROUPS)}", metavar="LIST")
     ] = "model",
     since: Since = None,
-    until: Annotated[
-        str | None, typer.Option(help="To, itself excluded; as --since", metavar="SINCE")
-    ] = None,
+    until: Until = None,
     key: Annotated[
         str | None, typer.Option(help="Only of this key: name, id or its beginning", metavar="KEY")
     ] = None,
@@ -66,8 +61,8 @@ def report_usage(
     with session.waiting("summing"):
         answer = session.admin.usage(
             group_by=",".join(groups),
-            since=since,
-            until=until,
+            since=sent("--since", since),
+            until=sent("--until", until),
             key=None if key is None else as_text(find_key(session, key).get("id")),
             owner=owner,
             org=org,

@@ -145,7 +145,7 @@ def test_keys_that_nothing_limits(start: StartDaemon) -> None:
     found = checks(daemon)["keys"]
     assert found["message"] == "2 keys have no limit at all: soft, free"
     daemon.admin.delete(f"/-/keys/{free.id}").raise_for_status()
-    assert "1 keys" in checks(daemon)["keys"]["message"]
+    assert checks(daemon)["keys"]["message"] == "1 key has no limit at all: soft"
 
 
 def test_keys_that_end_while_they_are_used(start: StartDaemon) -> None:
@@ -154,7 +154,7 @@ def test_keys_that_end_while_they_are_used(start: StartDaemon) -> None:
     assert checks(daemon)["key_expiry"]["state"] == "ok"
     in_a_day = {"expires_at": _later(days=1)}
     daemon.admin.put(f"/-/keys/{soon.id}", json=in_a_day).raise_for_status()
-    assert "1 keys expire within 7 days: soon" in checks(daemon)["key_expiry"]["message"]
+    assert "1 key to expire within 7 days: soon" in checks(daemon)["key_expiry"]["message"]
     ending = daemon.create_key("ending", expires_at=_later(seconds=3))
     assert daemon.chat(ending).status_code == 200
 

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from prismctl.cli import _ELSEWHERE
 from prismctl.main import COMMANDS
 from tests.prismctl import stub as canned
 from tests.prismctl.stub import TOKEN, StubGateway, key, listing
@@ -17,12 +18,44 @@ from tests.prismctl.support import PEOPLE, Run
         (("zzz",), "see: prismctl --help"),
         (("help", "keys", "crate"), "did you mean `prismctl keys create`?"),
         (("models", "list", "-o", "jsn"), "did you mean json?"),
+        (("top", "--since", "5m"), "did you mean --once?"),
+        (("keys", "list", "--foo"), "see: prismctl keys list --help"),
+        (("logs",), "did you mean `prismctl tail`?"),
+        (("login",), "did you mean `prismctl auth login`?"),
+        (("help", "exitcodes"), "did you mean `prismctl help exit-codes`?"),
     ],
 )
 def test_did_you_mean(cli: Run, words: tuple[str, ...], hint: str) -> None:
     result = cli(*words)
     assert (result.code, result.out) == (2, "")
     assert f"hint: {hint}" in result.err
+
+
+def test_what_other_tools_call_it_leads_to_a_command_that_is_there(cli: Run) -> None:
+    for meant in _ELSEWHERE.values():
+        assert cli(*meant.split(), "--help").code == 0
+    assert not _ELSEWHERE.keys() & COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("requests", "list"),
+        ("usage", "report"),
+        ("audit", "list"),
+        ("ledger", "postings"),
+        ("ledger", "statement", "ci"),
+    ],
+)
+def test_since_is_read_alike_everywhere(cli: Run, stub: StubGateway, words: list[str]) -> None:
+    stub.on("GET", "/-/keys", listing(key(id="key_0001", name="ci")))
+    stub.on("GET", "/-/keys/key_0001", key(id="key_0001", name="ci"))
+    for path in ("requests", "usage", "audit", "ledger/postings"):
+        stub.on("GET", f"/-/{path}", listing())
+    for typed, sent in (("1w", "2026-11-16T12"), ("2026-11-20", "2026-11-20T00")):
+        assert cli(*words, "--since", typed).code == 0
+        assert f"since={sent}%3A00%3A00.000Z" in stub.sent[-1].query
+    assert "--since 'noon' is not a time" in cli(*words, "--since", "noon").err
 
 
 def test_a_noun_alone_names_its_verbs(cli: Run) -> None:

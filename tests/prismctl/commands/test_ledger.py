@@ -63,7 +63,9 @@ def test_a_statement_since_a_time_opens_with_the_balance_before_it(
 ) -> None:
     gateway.on("GET", "/-/ledger/postings", listing(POSTINGS[0]))
     assert read(cli, "--since", "4h")["opening_balance"] == 4.99853
-    assert gateway.sent[-1].query == f"account={CREDIT.replace(':', '%3A')}&since=4h&limit=500"
+    assert gateway.sent[-1].query == (
+        f"account={CREDIT.replace(':', '%3A')}&since=2026-11-23T08%3A00%3A00.000Z&limit=500"
+    )
     lines = cli("ledger", "statement", "ci", "--since", "4h", terminal=PEOPLE).out.splitlines()
     assert lines[1].split() == ["before", "$4.99853"]
     assert lines[-1].split() == ["now", "$4.9985"]

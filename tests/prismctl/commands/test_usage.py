@@ -23,7 +23,8 @@ def test_every_flag_becomes_its_filter(cli: Run, gateway: StubGateway) -> None:
         "--tag", "team=search",
     )  # fmt: skip
     assert gateway.sent[-1].query == (
-        "group_by=day%2Cmodel&since=7d&until=1d&key=key_0abc&owner=ana&org=acme&model=gpt-5"
+        "group_by=day%2Cmodel&since=2026-11-16T12%3A00%3A00.000Z"
+        "&until=2026-11-22T12%3A00%3A00.000Z&key=key_0abc&owner=ana&org=acme&model=gpt-5"
         "&provider=openai&tag=team%3Dsearch"
     )
 

@@ -36,6 +36,11 @@ def failed(check_id: str, message: str, fix: str) -> Check:
     return Check(id=check_id, state="failed", message=message, fix=fix)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 key`` or ``2 keys``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def naming(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from prismd.endpoints.admin.checks.check import Check, failed, naming, ok, warning
+from prismd.endpoints.admin.checks.check import Check, counted, failed, naming, ok, warning
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.policy.access import matches
@@ -56,18 +56,22 @@ def keys(gateway: Gateway) -> Iterator[Check]:
     ]
     unlimited = [key.name for key in active if not _is_limited(gateway, key)]
     if unlimited:
-        told = f"{len(unlimited)} keys have no limit at all: {naming(unlimited)}"
+        have = "1 key has" if len(unlimited) == 1 else f"{len(unlimited)} keys have"
+        told = f"{have} no limit at all: {naming(unlimited)}"
         yield warning("keys", told, "prismctl keys update KEY --rpm 60 --budget 50/month")
     else:
-        yield ok("keys", f"each of {len(active)} active keys has a limit")
+        yield ok("keys", f"each of {counted(len(active), 'active key')} has a limit")
     ended = [key.name for key in gateway.keys if _has_ended_in_use(gateway, key, now_s)]
     ends = [key.name for key in active if _ends_soon(key, now_s)]
     fix = "prismctl keys update KEY --expires 90d"
     if ended:
-        told = f"{len(ended)} keys have expired within a day of their last call: {naming(ended)}"
+        told = (
+            f"{counted(len(ended), 'key')} expired within a day of their last call: {naming(ended)}"
+        )
         yield warning("key_expiry", told, fix)
     elif ends:
-        yield warning("key_expiry", f"{len(ends)} keys expire within 7 days: {naming(ends)}", fix)
+        told = f"{counted(len(ends), 'key')} to expire within 7 days: {naming(ends)}"
+        yield warning("key_expiry", told, fix)
     else:
         yield ok("key_expiry", "no key that is used has expired or is about to")
 

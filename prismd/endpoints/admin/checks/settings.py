@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from prismd.endpoints.admin.checks.check import Check, failed, naming, ok, warning
+from prismd.endpoints.admin.checks.check import Check, counted, failed, naming, ok, warning
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError
@@ -104,7 +104,8 @@ def secrets(gateway: Gateway) -> Iterator[Check]:
         told = f"others on this machine may read {naming(exposed)}"
         yield failed("secrets", told, f"chmod 600 {shlex.join(exposed)}")
     else:
-        yield ok("secrets", f"{len(files)} files with secrets, none for other users to read")
+        told = f"{counted(len(files), 'file')} with secrets, none for other users to read"
+        yield ok("secrets", told if files else "the configuration names no files with secrets")
 
 
 def bodies(gateway: Gateway) -> Iterator[Check]:

@@ -4,7 +4,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 
-from prismd.endpoints.admin.checks.check import Check, failed, ok, warning
+from prismd.endpoints.admin.checks.check import Check, counted, failed, ok, warning
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.store import backup, checkup
@@ -81,7 +81,7 @@ def backups(gateway: Gateway) -> Iterator[Check]:
         yield warning("backup", "there is no backup", "prismctl backup create")
         return
     days = int((clock.wall_s() - newest.created_at_s) // 86_400)
-    told = f"the newest backup is {days} days old"
+    told = f"the newest backup is {counted(days, 'day')} old" if days else "there is one of today"
     if days >= BACKUP_DAYS:
         yield warning("backup", told, "prismctl backup create")
     else:
