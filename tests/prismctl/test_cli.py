@@ -50,7 +50,14 @@ def test_what_other_tools_call_it_leads_to_a_command_that_is_there(cli: Run) -> 
 def test_since_is_read_alike_everywhere(cli: Run, stub: StubGateway, words: list[str]) -> None:
     stub.on("GET", "/-/keys", listing(key(id="key_0001", name="ci")))
     stub.on("GET", "/-/keys/key_0001", key(id="key_0001", name="ci"))
-    for path in ("requests", "usage", "audit", "ledger/postings"):
+    for path in (
+        "requests",
+        "usage",
+        "audit",
+        "ledger/accounts",
+        "ledger/holds",
+        "ledger/postings",
+    ):
         stub.on("GET", f"/-/{path}", listing())
     for typed, sent in (("1w", "2026-11-16T12"), ("2026-11-20", "2026-11-20T00")):
         assert cli(*words, "--since", typed).code == 0
