@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prismctl import spans
-from prismctl.commands import amounts, lookup, request_record
+from prismctl.commands import call_flags, lookup, request_record
 from prismctl.commands.keys import find_key
 from prismctl.commands.request_code import Sdk
 from prismctl.commands.request_views import REQUEST, REQUESTS
@@ -40,29 +39,17 @@ Request = Annotated[
 def list_requests(
     ctx: typer.Context,
     *,
-    key: Annotated[
-        str | None, typer.Option(help="Only of this key: name, id or its beginning", metavar="KEY")
-    ] = None,
-    org: Annotated[str | None, typer.Option(help="Only of this org", metavar="ID")] = None,
-    owner: Annotated[str | None, typer.Option(help="Only of this owner", metavar="NAME")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Only that asked for this model", metavar="MODEL")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="Only that this provider answered", metavar="ID")
-    ] = None,
-    status: Annotated[
-        str | None, typer.Option(help="Only with these statuses: 429 or 4xx,5xx", metavar="LIST")
-    ] = None,
+    key: call_flags.Key = None,
+    org: call_flags.Org = None,
+    owner: call_flags.Owner = None,
+    model: call_flags.Model = None,
+    provider: call_flags.Provider = None,
+    status: call_flags.Status = None,
     error: Annotated[
         str | None, typer.Option("--error", help="Only with this error code", metavar="CODE")
     ] = None,
-    min_cost: Annotated[
-        str | None, typer.Option(help="Only that cost at least so many dollars", metavar="USD")
-    ] = None,
-    min_latency: Annotated[
-        str | None, typer.Option(help="Only that took at least: 800ms, 2s", metavar="TIME")
-    ] = None,
+    min_cost: call_flags.MinCost = None,
+    min_latency: call_flags.MinLatency = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[
@@ -75,21 +62,21 @@ def list_requests(
     """
     session = session_of(ctx)
     with session.waiting("looking for calls"):
-        answer = session.admin.requests(
-            limit=limit,
-            key=None if key is None else as_text(find_key(session, key).get("id")),
+        filters = call_flags.filters(
+            session,
+            key=key,
             org=org,
             owner=owner,
             model=model,
             provider=provider,
             status=status,
             error_code=error,
-            min_cost=None if min_cost is None else format(amounts.dollars(min_cost), "f"),
-            min_latency=min_latency
-            and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
+            min_cost=min_cost,
+            min_latency=min_latency,
             since=sent("--since", since),
             until=sent("--until", until),
         )
+        answer = session.admin.requests(limit=limit, **filters)
     session.out.list(answer, REQUESTS)
     if answer.get("has_more") and session.out.is_drawn:
         session.out.note(f"there are more; see them with --limit {limit * 10}", "dim")

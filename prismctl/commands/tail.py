@@ -5,12 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from prismctl import spans
-from prismctl.commands import amounts
-from prismctl.commands.keys import find_key
+from prismctl.commands import call_flags
 from prismctl.errors import UsageProblem
 from prismctl.grammar import session_of, top_verb, verb
-from prismctl.jsontext import as_text
-from prismctl.output.human import plain
 from prismctl.output.render import Format
 
 if TYPE_CHECKING:
@@ -34,26 +31,14 @@ _FORMS = {"line": Format.TABLE, "table": Format.TABLE} | {
 def tail(
     ctx: typer.Context,
     *,
-    key: Annotated[
-        str | None, typer.Option(help="Only of this key: name, id or its beginning", metavar="KEY")
-    ] = None,
-    org: Annotated[str | None, typer.Option(help="Only of this org", metavar="ID")] = None,
-    owner: Annotated[str | None, typer.Option(help="Only of this owner", metavar="NAME")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Only of this model; gpt-* matches", metavar="MODEL")
-    ] = None,
-    provider: Annotated[
-        str | None, typer.Option(help="Only of this provider", metavar="ID")
-    ] = None,
-    status: Annotated[
-        str | None, typer.Option(help="Only of these: 429, 4xx, 5xx …", metavar="LIST")
-    ] = None,
-    min_cost: Annotated[
-        str | None, typer.Option(help="Only what costs as much, in dollars", metavar="USD")
-    ] = None,
-    min_latency: Annotated[
-        str | None, typer.Option(help="Only what takes as long: 500ms, 2s", metavar="TIME")
-    ] = None,
+    key: call_flags.Key = None,
+    org: call_flags.Org = None,
+    owner: call_flags.Owner = None,
+    model: call_flags.Model = None,
+    provider: call_flags.Provider = None,
+    status: call_flags.Status = None,
+    min_cost: call_flags.MinCost = None,
+    min_latency: call_flags.MinLatency = None,
     since: Annotated[
         str | None,
         typer.Option(help="First what there was: 10m, 24h, or a time", metavar="TIME"),
@@ -90,24 +75,21 @@ def tail(
     session = session_of(ctx)
     _choose_form(session, output)
     start = None if since is None else spans.moment("--since", since)
-    filters = {
-        "key": key and as_text(find_key(session, key).get("id")),
-        "org": org,
-        "owner": owner,
-        "model": model,
-        "provider": provider,
-        "status": status,
-        "min_cost": min_cost and plain(amounts.dollars(min_cost), session.out.look),
-        "min_latency": min_latency
-        and f"{spans.seconds('--min-latency', min_latency, unit='ms') * 1000:g}",
-    }
-    ways = {"sample": sample, "bodies": "true" if bodies else None}
-    asked = Asked(_given(filters), _given(ways), _topics(topics), start, limit)
+    filters = call_flags.filters(
+        session,
+        key=key,
+        org=org,
+        owner=owner,
+        model=model,
+        provider=provider,
+        status=status,
+        min_cost=min_cost,
+        min_latency=min_latency,
+    )
+    ways = {} if sample is None else {"sample": sample}
+    ways |= {"bodies": "true"} if bodies else {}
+    asked = Asked(filters, ways, _topics(topics), start, limit)
     Following(session, asked).run()
-
-
-def _given(flags: dict[str, str | None]) -> dict[str, str]:
-    return {name: value for name, value in flags.items() if value is not None}
 
 
 def _choose_form(session: "Session", given: str | None) -> None:
