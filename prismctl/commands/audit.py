@@ -4,53 +4,15 @@ from typing import Annotated
 
 import typer
 
+from prismctl.commands.audit_views import ENTRIES, VERDICT
 from prismctl.commands.since import Since, sent
 from prismctl.errors import CheckFailed
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import Json, as_text
-from prismctl.output import human
-from prismctl.output.table import Column, View
+from prismctl.jsontext import as_text
 
 app = noun("The audit log: every change of keys and configuration, in a chain that shows edits.")
 
 DEFAULT_LIMIT = 50
-
-
-def _changes(value: Json, look: human.Look) -> str:
-    """Write ``field: before → after`` for each field."""
-    if not isinstance(value, dict):
-        return ""
-    arrow = "→" if look.is_unicode else "->"
-    parts = []
-    for field, pair in value.items():
-        before, after = pair if isinstance(pair, list) else (None, pair)
-        old = "" if before is None else f"{human.plain(before, look)} {arrow} "
-        parts.append(f"{field}: {old}{human.plain(after, look)}")
-    return ", ".join(parts)
-
-
-_ENTRIES = View(
-    columns=(
-        Column("NO", "id", is_right=True),
-        Column("TIME", "created_at", human.moment),
-        Column("WHO", "actor", is_name=True),
-        Column("ACTION", "action"),
-        Column("OBJECT", "object_id"),
-        Column("CHANGES", "changes", _changes, is_flexible=True),
-        Column("FROM", "ip", is_wide=True),
-        Column("REQUEST", "request_id", is_wide=True),
-    ),
-    empty="nothing has been changed",
-)
-_VERDICT = View(
-    columns=(
-        Column("SOUND", "is_sound"),
-        Column("ENTRIES", "entries", human.number),
-        Column("HEAD", "head"),
-        Column("FIRST BROKEN", "first_broken"),
-        Column("REASON", "reason"),
-    )
-)
 
 
 @verb(app, "list", "prismctl audit list", "prismctl audit ls --since 7d --action key.revoked")
@@ -71,7 +33,7 @@ def list_audit(
     answer = session.admin.audit(
         limit=limit, since=sent("--since", since), action=action, object_id=object_
     )
-    session.out.list(answer, _ENTRIES)
+    session.out.list(answer, ENTRIES)
 
 
 @verb(app, "verify", "prismctl audit verify", "prismctl audit verify --head 9f2c… -o json")
@@ -91,7 +53,7 @@ def verify_audit(
     session = session_of(ctx)
     with session.waiting("recomputing the chain"):
         answer = session.admin.verify_audit(noted_head=head)
-    session.out.item(answer, _VERDICT)
+    session.out.item(answer, VERDICT)
     if not answer.get("is_sound"):
         number, reason = as_text(answer.get("first_broken")), as_text(answer.get("reason"))
         msg = f"entry {number} of the audit log is not what was written: {reason}"

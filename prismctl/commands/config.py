@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prismctl.commands.config_views import STATE
 from prismctl.errors import ConfigProblem, UsageProblem
 from prismctl.exits import ExitCode
 from prismctl.grammar import noun, session_of, verb
@@ -19,22 +20,6 @@ if TYPE_CHECKING:
     from prismctl.session import Session
 
 app = noun("The gateway's configuration: show it, check a file, read it again.")
-
-
-def _lines(value: Json, look: human.Look) -> str:
-    return "; ".join(human.plain(item, look) for item in value) if isinstance(value, list) else ""
-
-
-_STATE = View(
-    columns=(
-        Column("HASH", "hash", human.short_hash),
-        Column("SOURCE", "source"),
-        Column("LOADED", "loaded_at", human.moment),
-        Column("LAST ERROR", "last_error.problems", _lines),
-        Column("NEEDS RESTART", "needs_restart", human.plain),
-    ),
-    name="hash",
-)
 
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -92,7 +77,7 @@ def show(ctx: typer.Context) -> None:
     """Show the configuration in force, without secret values."""
     out = session_of(ctx).out
     answer = session_of(ctx).admin.config()
-    out.item(answer, _STATE)
+    out.item(answer, STATE)
     if out.is_for_people:
         out.stream("\n" + data.to_yaml(answer.get("config")))
 

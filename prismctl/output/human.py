@@ -30,10 +30,12 @@ _STATES = {
     "revoked": ("✕", "x", "red"),
     "not_ready": ("✕", "x", "red"),
     "error": ("✕", "x", "red"),
+    "critical": ("✕", "x", "red"),
     "exceeded": ("✕", "x", "red"),
     "protected": ("▲", "!", "red"),
     "refused": ("✕", "x", "red"),
     "skipped": ("○", "o", "dim"),
+    "note": ("·", "-", "dim"),
     "idle": ("○", "o", "dim"),
 }
 

@@ -106,6 +106,11 @@ class Dashboard(App[None]):
         return self.settings.is_writing and self._admin is not None
 
     @property
+    def is_colored(self) -> bool:
+        """Whether colours are shown."""
+        return self.settings.is_colored
+
+    @property
     def admin(self) -> "Admin | None":
         """The admin API; None where a recording is played."""
         return self._admin
@@ -245,6 +250,24 @@ class Dashboard(App[None]):
                 then(error.as_object())
         else:
             self.run_worker(ask, thread=True, exclusive=False)
+
+    def look_up(
+        self, path: str, ask: "Callable[[Admin], Object]", then: Callable[[Object], None]
+    ) -> None:
+        """Ask what is sent to with POST, but changes nothing; of a recording its answer."""
+        admin = self._admin
+        if admin is None:
+            self.read(path, then)
+            return
+
+        def asked() -> None:
+            try:
+                answer = ask(admin)
+            except PrismctlError as error:
+                answer = error.as_object()
+            self.call_from_thread(then, answer)
+
+        self.run_worker(asked, thread=True, exclusive=False)
 
     def typed(self, words: Sequence[str]) -> str:
         """Return a command line of these words, as it is typed for this gateway."""

@@ -267,13 +267,82 @@ _GO = tuple(
     for entry in SCREENS
     if entry.key
 )
-TABLE = (*_ROWS, *_SUBJECT, *_KEYS, *_BUDGETS, *_EVERYWHERE, *_GO)
+_USAGE = (
+    Key(action="group", keys="b", context="usage", label="by", help="Sum by the next: key, …"),
+    Key(action="span", keys="t", context="usage", label="span", help="Another time: 1 h to 30 d"),
+    Key(
+        action="metric",
+        keys="m",
+        context="usage",
+        label="measure",
+        help="Show cost, calls or tokens",
+    ),
+)
+_AUDIT = (
+    Key(
+        action="verify",
+        keys="x",
+        context="audit",
+        label="verify",
+        help="Recompute the chain: was an entry edited or removed?",
+    ),
+)
+_CONFIG = (
+    Key(
+        action="check_file",
+        keys="x",
+        context="config",
+        label="check the file",
+        help="Check the file on the gateway's disk: what would a reload change?",
+    ),
+    Key(
+        action="reload_config",
+        keys="ctrl+r",
+        context="config",
+        label="reload",
+        help="Put the file in force",
+        is_dangerous=True,
+    ),
+    Key(
+        action="dismiss_changes",
+        keys="backspace",
+        context="config",
+        label="dismiss changes",
+        help="Put away what has changed since the last look",
+        rank=1,
+    ),
+)
+_LOGS = (
+    Key(
+        action="level",
+        keys="l",
+        context="logs",
+        label="level",
+        help="Show all, warnings and worse, or errors only",
+    ),
+)
+TABLE = (
+    *_USAGE,
+    *_AUDIT,
+    *_CONFIG,
+    *_LOGS,
+    *_ROWS,
+    *_SUBJECT,
+    *_KEYS,
+    *_BUDGETS,
+    *_EVERYWHERE,
+    *_GO,
+)
 """Screens that have actions of their own add a context here, and its title below."""
 TITLES = {
     "rows": "In a table",
     "subject": "The object under the cursor",
     "keys": "In Keys and in Key, with --write",
     "budgets": "In Budgets and in Budget, with --write",
+    "usage": "In Usage",
+    "audit": "In Audit",
+    "config": "In Config",
+    "logs": "In Logs",
     "everywhere": "Everywhere",
 }
 
@@ -287,6 +356,7 @@ _SHOWN = {
     "question_mark": "?",
     "pageup": "pgup",
     "pagedown": "pgdn",
+    "backspace": "bksp",
 }
 
 

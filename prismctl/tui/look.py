@@ -25,6 +25,8 @@ TONES = {
     "accent": "$tone-accent",
     "number": "bold $foreground",
     "track": "$track",
+    "edge": "$edge",
+    **{f"series-{number}": f"$series-{number}" for number in range(1, 7)},
 }
 """Names of tones, those of ``output`` among them, to styles of the theme."""
 

@@ -68,6 +68,10 @@ class Cockpit(Protocol):
         """Whether changes are allowed: ``--write``."""
 
     @property
+    def is_colored(self) -> bool:
+        """Whether colours are shown: not with ``NO_COLOR``."""
+
+    @property
     def admin(self) -> "Admin | None":
         """The admin API; None where a recording is played."""
 
@@ -85,6 +89,11 @@ class Cockpit(Protocol):
 
     def read(self, path: str, then: Callable[[Object], None]) -> None:
         """Ask an admin path once, in a thread; ``then`` gets the answer, or an ``error`` object."""
+
+    def look_up(
+        self, path: str, ask: "Callable[[Admin], Object]", then: Callable[[Object], None]
+    ) -> None:
+        """Ask what is sent to with POST, but changes nothing; ``path`` finds it in a recording."""
 
 
 class Pane(Widget):

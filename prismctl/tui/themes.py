@@ -38,6 +38,12 @@ _DARK = Theme(
         "chip-warn": "bold #0B0F17 on #E9B949",
         "chip-bad": "bold #0B0F17 on #FF7A5C",
         "track": "#1E293B",
+        "series-1": "#56B4E9",
+        "series-2": "#E9B949",
+        "series-3": "#2BC8A0",
+        "series-4": "#D98CBF",
+        "series-5": "#A99CF5",
+        "series-6": "#5D6C85",
     },
 )
 _LIGHT = Theme(
@@ -70,6 +76,12 @@ _LIGHT = Theme(
         "chip-warn": "bold #FFFFFF on #8A5C00",
         "chip-bad": "bold #FFFFFF on #C03A10",
         "track": "#DDE5EF",
+        "series-1": "#0072B2",
+        "series-2": "#D08A00",
+        "series-3": "#00906C",
+        "series-4": "#B0528C",
+        "series-5": "#6A4FC7",
+        "series-6": "#9AA7B8",
     },
 )
 _ANSI = Theme(
@@ -105,6 +117,12 @@ _ANSI = Theme(
         "chip-warn": "bold ansi_black on ansi_yellow",
         "chip-bad": "bold ansi_black on ansi_red",
         "track": "ansi_bright_black",
+        "series-1": "ansi_cyan",
+        "series-2": "ansi_yellow",
+        "series-3": "ansi_green",
+        "series-4": "ansi_magenta",
+        "series-5": "ansi_blue",
+        "series-6": "ansi_bright_black",
     },
 )
 PLAIN = replace(

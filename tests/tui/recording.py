@@ -11,6 +11,8 @@ from bisect import bisect_left
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.tui import recorded_history
+
 FILE = Path(__file__).parent.parent / "golden" / "tui" / "feed.jsonl"
 BEGAN_S = 1_795_694_400.0
 """2026-11-26T12:00:00Z."""
@@ -285,7 +287,7 @@ def build() -> list[dict[str, Any]]:
     events.append(gateway.event("node", 0, action="ready", version="0.1.0"))
     for at_s in range(SECONDS):
         events += gateway.pass_second(at_s)
-        for second, topic, body in (*STORY, *REFUSALS):
+        for second, topic, body in (*STORY, *REFUSALS, *recorded_history.LOG):
             if second == at_s:
                 if topic == "provider":
                     gateway.states[body["provider"]] = body["state"]
@@ -299,8 +301,13 @@ def build() -> list[dict[str, Any]]:
     )  # fmt: skip
     events.append(gateway.health(SECONDS))
     events.append(gateway.snapshot(f"/-/requests/{TRACED}", SECONDS, traced()))
+    events.append(gateway.snapshot("/-/config", 0, recorded_history.config()))
     events += [
-        gateway.snapshot(path, SECONDS, body) for path, body in recorded_answers.answers().items()
+        gateway.snapshot(path, SECONDS, body)
+        for path, body in (
+            *recorded_answers.answers().items(),
+            *recorded_history.answers().items(),
+        )
     ]
     return events
 

@@ -18,6 +18,18 @@ SCREENS = {
     "overview": (),
     "traffic": ("2",),
     "trace": ("2", "enter"),
+    "usage": ("5",),
+    "usage-hour": ("5", "t", "t", "t"),
+    "usage-month": ("5", "t", "t"),
+    "usage-tokens": ("5", "m", "m"),
+    "usage-one": ("5", "enter"),
+    "usage-owner": ("5", "b", "b", "b"),
+    "audit": ("7",),
+    "audit-entry": ("7", "down", "down", "enter"),
+    "config": ("8",),
+    "config-check": ("8", "x"),
+    "logs": ("9",),
+    "logs-message": ("9", "down", "down", "down", "enter"),
     "help": ("question_mark",),
 }
 
