@@ -268,7 +268,13 @@ _GO = tuple(
     if entry.key
 )
 _USAGE = (
-    Key(action="group", keys="b", context="usage", label="by", help="Sum by the next: key, …"),
+    Key(
+        action="group",
+        keys="b",
+        context="usage",
+        label="by",
+        help="Sum by the next: key, provider, owner, model",
+    ),
     Key(action="span", keys="t", context="usage", label="span", help="Another time: 1 h to 30 d"),
     Key(
         action="metric",

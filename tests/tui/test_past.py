@@ -97,7 +97,7 @@ async def test_enter_narrows_to_a_group_and_escape_widens_again() -> None:
         await press(pilot, "5", "enter")
         assert "by key · 24 hours, per hour · only model claude-sonnet-5" in text(app)
         assert app.pane.command[-2:] == ("--model", "claude-sonnet-5")
-        assert "key_02web" in text(app)
+        assert "web-app" in text(app)
         await press(pilot, "escape")
         assert "only" not in text(app).splitlines()[2]
         assert app.entry.name == "usage"
@@ -152,8 +152,8 @@ async def test_why_there_is_no_plot(body: Any, said: str) -> None:
 
 
 async def test_a_recording_without_the_report_says_so() -> None:
-    async with started(events=[{"type": "node", "ts_s": 1, "version": "1"}]) as (app, pilot):  # type: ignore[list-item]
-        await press(pilot, "5")
+    async with started() as (app, pilot):
+        await press(pilot, "5", "slash", *"tag=a", "enter")
         assert "the recording holds no such report" in text(app)
 
 
