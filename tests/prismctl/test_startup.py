@@ -1,14 +1,14 @@
 """How long a start takes: the promises of the README, held.
 
-What is counted is the processor's time of the whole process, the median of several starts: the
-clock on the wall tells of what else the machine does.
+What is counted is the processor's time of the whole process, the best of several starts: the clock
+on the wall, and the caches that are shared with others, tell of what else the machine does. What
+makes a start longer makes the best one longer, too.
 """
 
 import os
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -53,4 +53,4 @@ def test_a_start_keeps_its_budget(
     tmp_path: Path, words: tuple[str, ...], env: dict[str, str], budget_ms: float
 ) -> None:
     cpu_ms(tmp_path, *words, **env)  # writes what Python keeps of our modules
-    assert median(cpu_ms(tmp_path, *words, **env) for _ in range(STARTS)) <= budget_ms
+    assert min(cpu_ms(tmp_path, *words, **env) for _ in range(STARTS)) <= budget_ms

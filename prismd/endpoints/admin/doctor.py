@@ -102,6 +102,8 @@ async def _asked(ask: Ask, gateway: Gateway) -> Check:
 
 def _unseen(name: str, error: Exception) -> Check:
     """Say that a check could not be made: that is not well either."""
-    log.warning("the check '%s' cannot be made", name, exc_info=error)
+    # What the system refuses is no fault of ours, and says itself where it was.
+    trace = None if isinstance(error, OSError) else error
+    log.warning("the check '%s' cannot be made: %s", name, error, exc_info=trace)
     told = f"it could not be looked at: {type(error).__name__}"
     return failed(name, told, "look into the log of prismd")
