@@ -71,11 +71,6 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             "output_limit": self.output_limit,
         }
 
-    def forget_tokens(self) -> None:
-        """Give back the tokens of a call that used none."""
-        if self.tokens is not None:
-            self.tokens.correct(0)
-
 
 def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reservation:
     """Hold what a call may cost and use; nothing is held when this raises.
