@@ -101,10 +101,10 @@ def _provider(event: Object) -> Notice | None:
             event, "note", _word(event, "provider"), f"lists {count} models" if count else ""
         )
     levels = {"failing": "error", "degraded": "warning", "healthy": "ok"}
-    was = _word(event, "was", "was ")
-    reason = _word(event, "reason", "- ")
+    was, reason = _word(event, "was"), _word(event, "reason")
     level = levels.get(state, "note")
-    return _notice(event, level, _word(event, "provider"), f"is {state}", was, reason)
+    said = f"is {state}{f' (was {was})' if was else ''}{':' if reason else ''}"
+    return _notice(event, level, _word(event, "provider"), said, reason)
 
 
 def _budget(event: Object) -> Notice:

@@ -78,7 +78,7 @@ def test_providers_are_merged_from_ticks_answers_and_events() -> None:
         ("b", "idle"),
     ]
     assert board.providers[0]["type"] == "openai"
-    assert board.notices[0].text == "a is failing was healthy"
+    assert board.notices[0].text == "a is failing (was healthy)"
     assert board.notices[0].level == "error"
 
 
