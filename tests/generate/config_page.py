@@ -88,7 +88,7 @@ class Settings:
         of_each = node.get("additionalProperties")
         section = self._section(node) or self._section(of_each)
         if section is None:
-            yield bold(f"{path}.<name>"), f"{self.type(of_each)}."
+            yield bold(f"{path}.<name>"), f"{self.type(of_each or {})}."
             return
         inner = f"{path}." if self._section(node) else f"{path}.<name>."
         for name, setting in section["properties"].items():
@@ -135,7 +135,7 @@ class Settings:
         if not isinstance(node, dict):
             return None
         for one in node.get("anyOf", [node]):
-            found = self._definitions.get(one.get("$ref", "").removeprefix("#/$defs/"))
+            found: Node | None = self._definitions.get(one.get("$ref", "").removeprefix("#/$defs/"))
             if found is not None:
                 return found
         return None

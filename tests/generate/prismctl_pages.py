@@ -169,7 +169,7 @@ def _topic(page: Page, name: str) -> None:
     for part in topic.split("\n\n"):
         for is_row, lines in groupby(part.splitlines(), lambda line: line.startswith("  ")):
             if is_row:
-                rows = (re.split(r" {2,}", line.strip(), maxsplit=1) for line in lines)
-                page.terms((bold(word), *meaning) for word, *meaning in rows)
+                rows = (re.match(r"(.*?)(?: {2,}(.*))?$", line.strip()) for line in lines)
+                page.terms((bold(row[1]), row[2] or "") for row in rows if row)
             else:
                 page.text(" ".join(lines))

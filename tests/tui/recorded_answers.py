@@ -120,14 +120,14 @@ PROVIDERS = [
         ("openai", "openai", "OpenAI", "https://api.openai.com/v1", "openai", 61),
     )
 ]  # fmt: skip
-PRICES = {
+PRICES: dict[str, list[tuple[str, float | None, float | None]]] = {
     "groq": [("llama-4-70b", 0.59, 0.743), ("llama-4-8b", 0.05, 0.08), (HOSTILE, None, None)],
     "openai": [("gpt-5.5", 2.25, 9.0), ("gpt-5.5-mini", 0.225, 0.9)],
 }
 
 
 def prices(provider: str) -> dict[str, Any]:
-    rows = [
+    rows: list[Any] = [
         {"object": "price", "id": None, "model": model, "provider": provider, "org_id": None,
          "is_priced": read is not None, "source": None if read is None else "genai-prices",
          "pricing": None if read is None else {"input_per_mtok": read, "output_per_mtok": written},

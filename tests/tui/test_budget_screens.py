@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from prismctl.jsontext import Object
 from prismctl.tui import forecast
 from prismctl.tui.replay import Replay
 from prismctl.tui.screens.budget import Budget
@@ -65,7 +66,12 @@ def test_a_window_that_has_just_begun_has_no_pace() -> None:
 
 
 def test_nonsense_has_no_pace() -> None:
-    odd = {"limit_nano_usd": "x", "spent_nano_usd": None, "window_starts_at": 7, "resets_at": "?"}
+    odd: Object = {
+        "limit_nano_usd": "x",
+        "spent_nano_usd": None,
+        "window_starts_at": 7,
+        "resets_at": "?",
+    }
     assert forecast.pace(odd, NOW).state == "exceeded"
     assert forecast.pace({**odd, "limit_nano_usd": 5}, NOW).state == "idle"
 

@@ -108,7 +108,7 @@ def test_exit_code_goes_with_remote(cli: Run, stub: StubGateway, file: str) -> N
 
 
 def test_of_a_section_a_terminal_shows_what_is_set(cli: Run, stub: StubGateway, file: str) -> None:
-    section = {"type": "groq", "base_url": None, "headers": {}, "api_key": "env:K"}
+    section: dict[str, Any] = {"type": "groq", "base_url": None, "headers": {}, "api_key": "env:K"}
     added = {"path": "providers.groq", "from": None, "to": section}
     stub.on("POST", "/-/config/check", answer(added))
     out = cli("config", "diff", file, terminal=PEOPLE).out

@@ -64,7 +64,9 @@ def test_json_is_the_answer_and_beside_it_what_this_machine_sees(
     told(stub, check("a"))
     answer = json.loads(cli("doctor", "-o", "json").out)
     checks = answer.pop("client_checks")
-    assert answer == stub.answers["GET", "/-/doctor"][0].body
+    told_there = stub.answers["GET", "/-/doctor"][0]
+    assert isinstance(told_there, Canned)
+    assert answer == told_there.body
     assert [row["id"] for row in checks] == [
         "client.gateway", "client.secrets", "client.versions", "client.clock"
     ]  # fmt: skip

@@ -132,8 +132,8 @@ def test_python_code_sends_what_was_sent(
     call = stored(content, **more)
     stub.on("GET", "/-/requests/req_0001", call)
     answer = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
-    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant"}}
-    choice["message"]["content"] = "done"
+    message = {"role": "assistant", "content": "done"}
+    choice = {"index": 0, "finish_reason": "stop", "message": message}
     stub.on("POST", "/v1/chat/completions", answer | {"choices": [choice]})
     result = cli("requests", "curl", "req_0001", "--sdk", "python", terminal=PEOPLE)
     assert result.code == 0

@@ -106,7 +106,12 @@ async def test_a_unit_of_work_may_fail_with_whatever_it_likes(db: SqliteDatabase
     """A future refuses this one, and whoever came behind it would wait for ever."""
     gate = Gate(db)
     await gate.entered()
-    writes = [db.write(_add(1)), db.write(lambda _: next(iter(()))), db.write(_add(2))]
+
+    def ends(_: Tx) -> None:
+        next(iter(()))
+
+    writes: tuple[asyncio.Future[int], asyncio.Future[None], asyncio.Future[int]]
+    writes = db.write(_add(1)), db.write(ends), db.write(_add(2))
     gate.open()
     _, waiting = await asyncio.wait(writes, timeout=10)
     assert not waiting
