@@ -9,7 +9,7 @@ from counters. It comes back by itself. Nothing here knows what is drawn.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from prismctl import clock
 from prismctl.client.events import Event, FeedItem
 from prismctl.errors import ApiError, PrismctlError
 from prismctl.jsontext import Json, Object, as_objects, as_text
+from prismctl.tui import values
 from prismctl.tui.board import HEALTH_PATH
 from prismctl.tui.poll import Poll, Reads
 
@@ -30,6 +31,8 @@ TRY_FEED_S = 30.0
 PATIENCE_S = 3.0
 """For how long after the line was lost nothing is polled: most come back at once."""
 HISTORY = 200
+OLDEST = 1
+"""The id that all events come after: who begins is told everything that the gateway keeps."""
 MAX_PAGES = 4
 _PAUSE_S = 0.25
 _HEALTH_S = 5.0
@@ -71,8 +74,10 @@ class Feed(Protocol):
 class Follower(Protocol):
     """One following of the event feed: ``client.events.Events``."""
 
-    def follow(self, *, filters: Mapping[str, str] | None = None) -> Iterator[FeedItem]:
-        """Yield what comes until ``close``."""
+    def follow(
+        self, *, filters: Mapping[str, str] | None = None, last_id: int | None = None
+    ) -> Iterator[FeedItem]:
+        """Yield what comes until ``close``, and first what is kept of what came after an event."""
 
     def close(self) -> None:
         """End ``follow``, from another thread."""
@@ -101,6 +106,8 @@ class Live:
         self._wanted: dict[str, float] = {}
         self._due: dict[str, float] = {}
         self._is_streaming = False
+        self._has_begun = False
+        """Whether the feed was there once, and has told what it keeps."""
         self._lost_at_s = 0.0
         self._poll = Poll(reads)
         self._threads = [
@@ -184,10 +191,12 @@ class Live:
                 follower = self._follower = self._connect()
             if self._stopping.is_set():
                 return
-            self._tell_history(filters)
+            told = self._tell_history(filters)
+            last_id = None if self._has_begun else OLDEST
             try:
-                for item in follower.follow(filters=filters):
-                    self._on_item(item)
+                for item in follower.follow(filters=filters, last_id=last_id):
+                    if last_id is None or not _is_old(item, told):
+                        self._on_item(item)
             except PrismctlError as error:
                 self._lose()
                 is_denied = isinstance(error, ApiError) and error.status == HTTPStatus.UNAUTHORIZED
@@ -198,7 +207,7 @@ class Live:
         if isinstance(item, Event):
             self._put(item.body)
         elif item.kind == "connected":
-            self._is_streaming = True
+            self._is_streaming = self._has_begun = True
             self._link("live")
         elif item.kind == "lost":
             self._lose()
@@ -209,14 +218,15 @@ class Live:
             self._lost_at_s = time.monotonic()
         self._is_streaming = False
 
-    def _tell_history(self, filters: Mapping[str, str]) -> None:
-        """Tell of the newest stored calls, so that a screen does not begin empty."""
+    def _tell_history(self, filters: Mapping[str, str]) -> Sequence[Object]:
+        """Tell of the newest stored calls, so that a screen does not begin empty; return them."""
         data: list[Json] = []
         with suppress(PrismctlError):
             data = list(self._poll.stored(HISTORY, filters))
         is_new = filters != self._told_filters
         self._told_filters = filters
         self._put({"type": "history", "data": data, "is_new": is_new, "ts_s": _now()})
+        return as_objects(data)
 
     def _ask(self) -> None:
         """Ask what is due: the wanted paths, and the counters while there is no feed."""
@@ -256,6 +266,22 @@ class Live:
         if not self._is_streaming:
             self._put(*events)
             self._link("polling", "no event feed; counters are read every 2 s")
+
+
+def _is_old(item: FeedItem, told: Sequence[Object]) -> bool:
+    """Say whether what the gateway keeps of the past is known, or of no use to who has just come.
+
+    Calls of the past are stored ones, newest first; and that there were more events than are kept
+    is no loss to somebody who was not there.
+    """
+    if not isinstance(item, Event):
+        return False
+    if item.topic == "gap":
+        return item.body.get("reason") == "resumed"
+    if item.topic != "call" or not told:
+        return False
+    is_before = values.real(item.body.get("ts_s")) < values.real(told[-1].get("ts_s"))
+    return is_before or any(item.body.get("request_id") == one.get("id") for one in told)
 
 
 def whole_list(get: Callable[[str], Object], path: str) -> Object:

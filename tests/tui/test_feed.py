@@ -22,9 +22,12 @@ class Follower:
     def __init__(self) -> None:
         self.items: queue.Queue[Any] = queue.Queue()
         self.filters: Mapping[str, str] = {}
+        self.last_id: int | None = None
 
-    def follow(self, *, filters: Mapping[str, str] | None = None) -> Iterator[FeedItem]:
-        self.filters = dict(filters or {})
+    def follow(
+        self, *, filters: Mapping[str, str] | None = None, last_id: int | None = None
+    ) -> Iterator[FeedItem]:
+        self.filters, self.last_id = dict(filters or {}), last_id
         while (item := self.items.get(timeout=20)) is not END:
             if isinstance(item, Exception):
                 raise item
@@ -127,6 +130,28 @@ def test_it_begins_with_the_stored_calls(rig: Rig) -> None:
     rig.gateway.answers["/-/requests"] = {"data": [{"id": "req_1"}]}
     rig.feed.start()
     assert rig.wait("history")["data"] == [{"id": "req_1"}]
+
+
+def test_what_the_gateway_keeps_of_the_past_is_told_once(rig: Rig) -> None:
+    rig.gateway.answers["/-/requests"] = {
+        "data": [{"id": "req_2", "ts_s": 20}, {"id": "req_1", "ts_s": 10}]
+    }
+    rig.feed.start()
+    rig.put(
+        CONNECTED,
+        event(type="gap", missed=900, reason="resumed"),
+        event(type="log", id=2, ts_s=5, message="before anybody watched"),
+        event(type="call", id=3, ts_s=9, request_id="req_0"),
+        event(type="call", id=4, ts_s=20, request_id="req_2"),
+        event(type="call", id=5, ts_s=21, request_id="req_3"),
+    )
+    assert rig.wait("call")["request_id"] == "req_3"
+    assert rig.wait("log")["message"] == "before anybody watched"
+    assert [one for one in rig.told if one["type"] == "gap"] == []
+    assert rig.followers[-1].last_id == 1
+    rig.feed.narrow({"model": "m"})
+    wait_for(lambda: len(rig.followers) > 1 and rig.followers[-1].filters, "it follows again")
+    assert rig.followers[-1].last_id is None
 
 
 @pytest.mark.parametrize("status", [404, 403])
