@@ -20,7 +20,7 @@ from tests.bench.rig import PEERS, gateway_alone, rig
 from tests.bench.scenarios import SCENARIOS, Values
 
 SHORT_ROUNDS = 3
-SHORT_TRIES = 2
+SHORT_TRIES = 5
 SHORT = ("cpu",)
 
 console = Console(stderr=True)
