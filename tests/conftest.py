@@ -1,5 +1,6 @@
 """Real processes that many tests share: a fake vendor, and a gateway in front of it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--deep", action="store_true", help="run the long forms of the crash and fault tests"
     )
     parser.addoption("--crash-seed", type=int, help="repeat the kills of this seed")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes ``-n auto`` is: half of a test's time is waiting for others."""
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
