@@ -22,8 +22,12 @@ app = top_verb()
 def api(
     ctx: typer.Context,
     *,
-    method: Annotated[str, typer.Argument(help="GET, POST, PUT, DELETE …")],
-    path: Annotated[str, typer.Argument(help="From the root of the gateway: /-/keys")],
+    method: Annotated[
+        str, typer.Argument(help="GET (may be left out), POST, PUT, DELETE …", metavar="METHOD")
+    ],
+    path: Annotated[
+        str, typer.Argument(help="From the root of the gateway: /-/keys", metavar="PATH")
+    ] = "",
     field: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,6 +49,8 @@ def api(
     Paths under /v1/ go with the virtual key, all others with the admin token.
     """
     session = session_of(ctx)
+    if not path and method.startswith("/"):
+        method, path = "GET", method
     if not path.startswith("/"):
         msg = f"{path!r} does not begin with /"
         raise UsageProblem(msg, hint=f"prismctl api {method} /{path}")

@@ -90,7 +90,9 @@ def show(ctx: typer.Context) -> None:
 )
 def check(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="prism.yaml, or a directory of such files")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="prism.yaml, or a directory of such files")
+    ],
     *,
     remote: Annotated[
         bool, typer.Option("--remote", help="Ask the gateway, and show what would change there")
@@ -128,7 +130,8 @@ def check(
 def diff(
     ctx: typer.Context,
     file: Annotated[
-        Path | None, typer.Argument(help="A prism.yaml; else the one on the gateway's disk")
+        Path | None,
+        typer.Argument(metavar="FILE", help="A prism.yaml; else the one on the gateway's disk"),
     ] = None,
 ) -> None:
     """Show what a file would change at the gateway.

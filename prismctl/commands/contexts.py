@@ -49,7 +49,9 @@ def _complete(incomplete: str) -> list[str]:
     return [name for name in contexts.load().by_name if name.startswith(incomplete)]
 
 
-Name = Annotated[str, typer.Argument(help="Name of a context", autocompletion=_complete)]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of a context", autocompletion=_complete)
+]
 
 
 @verb(app, "list", "prismctl contexts list", "prismctl contexts ls -o name")
@@ -82,7 +84,7 @@ def use_context(ctx: typer.Context, name: Name) -> None:
 def set_context(
     ctx: typer.Context,
     *,
-    name: Annotated[str, typer.Argument(help="Name to give or to change")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name to give or to change")],
     url: Annotated[str | None, typer.Argument(metavar="URL", help="Where the gateway is")] = None,
     token_ref: Annotated[
         str | None,

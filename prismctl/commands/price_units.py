@@ -89,7 +89,9 @@ def _pairs(given: list[str], example: str) -> dict[str, str]:
             raise UsageProblem(msg, hint=f"for example input={example}")
         if word not in UNITS:
             msg = f"nothing is billed by {word!r}"
-            hint = nearest.hint(word, UNITS, otherwise=nearest.one_of(UNITS))
+            # A bill names what was used as the API does.
+            billed = next((name for name, unit in UNITS.items() if unit.usage == word), word)
+            hint = nearest.hint(billed, UNITS, otherwise=nearest.one_of(UNITS))
             raise UsageProblem(msg, hint=hint)
         if word in pairs:
             msg = f"{word} is given twice"

@@ -139,9 +139,14 @@ def described(row: Object, columns: Sequence[Column], look: Look, terminal: "Ter
     width = max(len(column.title) for column in columns)
     for column, text in zip(columns, cells(row, columns, look), strict=True):
         if text:
-            title = terminal.paint_out(f"{column.title.lower():<{width}}", "dim")
+            title = terminal.paint_out(f"{_label(column.title):<{width}}", "dim")
             lines.append(f"{title}  {toned(text, row, column, terminal)}\n")
     return "".join(lines)
+
+
+def _label(title: str) -> str:
+    """Return a title in small letters, but for units: $/M is per million."""
+    return " ".join(word if "/" in word else word.lower() for word in title.split(" "))
 
 
 def tabbed_fields(row: Object, columns: Sequence[Column], look: Look) -> str:

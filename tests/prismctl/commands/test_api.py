@@ -76,3 +76,9 @@ def test_headers_go_along(cli: Run, stub: StubGateway) -> None:
     cli("api", "PUT", "/-/keys/key_1", "-H", 'If-Match: "3"', "-H", "Idempotency-Key: mine")
     sent = stub.last("PUT").headers
     assert (sent["if-match"], sent["idempotency-key"]) == ('"3"', "mine")
+
+
+def test_a_path_alone_is_read(cli: Run, stub: StubGateway) -> None:
+    stub.on("GET", "/-/keys", {"object": "list"})
+    assert cli("api", "/-/keys").code == 0
+    assert stub.last("GET").path == "/-/keys"
