@@ -21,10 +21,10 @@ def changes(value: Json, look: human.Look) -> str:
 ENTRIES = View(
     columns=(
         Column("NO", "id", is_right=True),
-        Column("TIME", "created_at", human.moment),
+        Column("TIME", "created_at", human.when),
         Column("WHO", "actor", is_name=True),
         Column("ACTION", "action"),
-        Column("OBJECT", "object_id"),
+        Column("OBJECT", "object_id", is_flexible=True, is_name=True),
         Column("CHANGES", "changes", changes, is_flexible=True),
         Column("FROM", "ip", is_wide=True),
         Column("REQUEST", "request_id", is_wide=True),
