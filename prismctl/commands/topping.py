@@ -31,6 +31,7 @@ _SORT_FIELDS = {
     "tokens": "tokens_per_s",
     "latency": "latency_p95_ms",
 }
+_CENT = Decimal("0.01")
 _MANY_ERRORS = Decimal("0.05")
 _SERVER_ERROR = 500
 
@@ -192,7 +193,7 @@ def _summary(report: Object, look: Look) -> str:
     parts = [
         f"{_plain_rate(totals.get('calls_per_s'), look)} req/s",
         f"{human.share(totals.get('error_share'), look)} errors",
-        f"{human.money(totals.get('cost_per_hour'), look)}/h",
+        f"{_pace(totals.get('cost_per_hour'), look)}/h",
         f"{_plain_rate(totals.get('tokens_per_s'), look)} tokens/s",
     ]
     if (running := report.get("running")) is not None:
@@ -217,8 +218,8 @@ def _view(report: Object, *, is_drawn: bool, has_latency: bool) -> View:
             Column("CALLS", "calls", human.number, is_right=True, rank=4),
             Column("ERRORS", "errors", human.number, is_right=True, rank=2),
             Column("ERR %", "error_share", human.share, _error_tone, is_right=True),
-            Column("TOKENS/S", "tokens_per_s", _plain_rate, is_right=True),
-            Column("$/HOUR", "" if is_drawn else "cost_per_hour", _hourly, _tone, is_right=True),
+            Column("TOK/S", "tokens_per_s", _plain_rate, is_right=True),
+            Column("$/H", "" if is_drawn else "cost_per_hour", _hourly, _tone, is_right=True),
             *(latency if has_latency else ()),
             Column("COST", "cost", human.money, is_right=True, is_wide=True),
             Column("UNPRICED", "unpriced", human.number, is_right=True, is_wide=True),
@@ -258,7 +259,15 @@ def _hourly(value: Json, look: Look) -> str:
         return human.plain(value, look)
     if _is_unpriced(value):
         return human.state(NO_PRICE, look)
-    return human.money(value.get("cost_per_hour"), look)
+    return _pace(value.get("cost_per_hour"), look)
+
+
+def _pace(value: Json, look: Look) -> str:
+    """Write a rate of dollars: to the cent for people, below it as other amounts."""
+    if look.is_people and isinstance(value, int | Decimal):
+        exact = Decimal(value)
+        value = exact.quantize(_CENT) if exact >= _CENT else exact
+    return human.money(value, look)
 
 
 def _tone(value: Json) -> str:
