@@ -27,8 +27,11 @@ README = {
     "overview": ((120, 40), ()),
     "traffic": ((120, 26), ("2",)),
     "trace": ((120, 36), ("2", "enter")),
+    "usage": ((120, 40), ("5",)),
 }
 """Names of pictures, their sizes and the keys that lead there."""
+SAID = ("last_error", "reason")
+"""What a provider said: a row is worth showing without it."""
 
 
 @asynccontextmanager
@@ -118,10 +121,30 @@ async def of_readme(name: str) -> AsyncIterator[Dashboard]:
     size, keys = README[name]
     later: Any = {"type": "time", "ts_s": int(BEGAN_S) + 2 * SECONDS}
     began = iter([0.0])
-    feed = Replay([*load(FILE), later], lambda: next(began, float(SECONDS)))
+    events = _without_hostile(load(FILE))
+    assert isinstance(events, list)
+    feed = Replay([*events, later], lambda: next(began, float(SECONDS)))
     async with started(size, feed) as (app, pilot):
         await press(pilot, *keys)
         yield app
+
+
+def _without_hostile(value: Any) -> Any:
+    """Leave out what is recorded to show that no text commands the terminal."""
+    if isinstance(value, list):
+        return [clean for one in value if not _is_hostile(clean := _without_hostile(one))]
+    if isinstance(value, dict):
+        return {
+            name: "it answered 503" if name in SAID and _is_hostile(one) else _without_hostile(one)
+            for name, one in value.items()
+        }
+    return value
+
+
+def _is_hostile(value: Any) -> bool:
+    """Say whether a text, or one of a row's, holds an escape."""
+    texts = value.values() if isinstance(value, dict) else [value]
+    return any(isinstance(one, str) and "\x1b" in one for one in texts)
 
 
 async def write_readme() -> None:
