@@ -217,7 +217,9 @@ class Admin:
             is_enough = limit is not None and len(rows) >= limit
             # A search says where it goes on, also when a page of it is empty.
             after = as_text(answer.get("continue_after") or (page[-1].get("id") if page else None))
-            if not answer.get("has_more") or not after or is_enough:
+            # The page that was here before would come for ever.
+            is_again = after == params.get("after")
+            if not answer.get("has_more") or not after or is_enough or is_again:
                 break
             params["after"] = after
         ids = [row.get("id") for row in as_objects(rows)]

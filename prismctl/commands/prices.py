@@ -10,7 +10,7 @@ from prismctl.commands import price_units, price_views
 from prismctl.commands.price_views import BILL, PRICE, PRICES
 from prismctl.errors import NotThere, UsageProblem
 from prismctl.grammar import noun, session_of, verb
-from prismctl.jsontext import Json, Object, as_objects, as_text
+from prismctl.jsontext import Object, as_objects, as_text
 from prismctl.output import human
 
 if TYPE_CHECKING:
@@ -184,20 +184,20 @@ def _find(session: "Session", given: str, provider: str | None, org: str | None)
         UsageProblem: several were.
     """
     rows = as_objects(session.admin.prices().get("data"))
-    found: dict[Json, Object] = {}
+    found: dict[str, Object] = {}
     for row in rows:
         is_begun = given.startswith("prc_") and as_text(row.get("id")).startswith(given)
         is_meant = is_begun or given in (row.get("id"), row.get("model"))
         is_there = provider in (None, row.get("provider")) and org in (None, row.get("org_id"))
         if row.get("id") is not None and is_meant and is_there:
-            found.setdefault(row["id"], row)
+            found.setdefault(as_text(row["id"]), row)
     if not found:
         msg = f"no price was set for {given!r}"
         known = [as_text(row.get(name)) for row in rows for name in ("model", "id")]
         see = "see: prismctl prices list --source override"
         raise NotThere(msg, hint=nearest.hint(given, known, otherwise=see))
     if len(found) > 1:
-        msg = f"{given!r} means {len(found)} prices: {', '.join(map(str, found))}"
+        msg = f"{given!r} means {len(found)} prices: {', '.join(found)}"
         raise UsageProblem(msg, hint="use the whole id, or --provider and --org")
     return next(iter(found.values()))
 

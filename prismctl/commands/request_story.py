@@ -85,7 +85,7 @@ def _say_end(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     else:
         end = f"answered in {took}" + (f" for {human.dollars(cost, look)}" if cost else "")
     prose.title(f"Call {as_text(call.get('id'))}")
-    shown = prose.terminal.paint_out(status(code, look), status_tone(code))
+    shown = prose.terminal.paint_out(safe.line(status(code, look)), status_tone(code))
     prose.line(shown + (f" {safe.line(error)}" if error else ""))
     prose.say(f"{end[:1].upper()}{end[1:]}.")
     if message := as_text(stages.get("refused", {}).get("message")):

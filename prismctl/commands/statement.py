@@ -90,7 +90,8 @@ def _id(key_id: str, kind: Kind) -> str:
 
 
 def _number(posting: Object) -> int:
-    return int(as_text(posting.get("id")))
+    number = as_text(posting.get("id"))
+    return int(number) if number.isdecimal() else 0
 
 
 def _nanos(row: Object, name: str) -> int:
