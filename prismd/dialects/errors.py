@@ -9,7 +9,7 @@ from prismd.wire.call import DialectName
 def error_body(error: PrismError, dialect: DialectName = DialectName.OPENAI) -> bytes:
     """Return the JSON body of an error in the caller's dialect."""
     match dialect:
-        case DialectName.OPENAI:
+        case _:
             return jsonio.encode(
                 {
                     "error": {

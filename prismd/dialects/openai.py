@@ -122,7 +122,29 @@ def parse_chat(body: bytes) -> ChatRequest:
         raise InvalidRequest(msg, code="invalid_value", param="model")
     if not peek.messages:
         raise _missing("messages")
-    return ChatRequest(peek, fields, len(body), peek.model, bool(peek.stream))
+    options = peek.stream_options
+    return ChatRequest(
+        peek=peek,
+        fields=fields,
+        size_bytes=len(body),
+        model=peek.model,
+        is_stream=bool(peek.stream),
+        wants_usage=options is not None and bool(options.include_usage),
+        max_output_tokens=_max_tokens(peek),
+        choices=1 if peek.n is None else max(1, peek.n),
+    )
+
+
+def _max_tokens(peek: ChatPeek) -> int | None:
+    if peek.max_completion_tokens is None:
+        return peek.max_tokens
+    return max(peek.max_tokens or 0, peek.max_completion_tokens)  # a vendor may read either
+
+
+def peek_of(request: ChatRequest) -> ChatPeek:
+    """Return the typed top level of a request of this dialect."""
+    assert isinstance(request.peek, ChatPeek)  # noqa: S101  # ``parse_chat`` made it
+    return request.peek
 
 
 def _missing(field: str) -> InvalidRequest:
@@ -151,7 +173,7 @@ def tool_names(request: ChatRequest) -> list[str]:
     Raises:
         InvalidRequest: a tool has no readable name, or vendors could read different ones.
     """
-    peek = request.peek
+    peek = peek_of(request)
     try:
         for field in request.fields:
             if field not in _TOOL_FIELDS and field.casefold() in _TOOL_FIELDS:
@@ -213,7 +235,7 @@ def chat_call(
         name, tokens = output_limit
         fields[name] = msgspec.Raw(str(tokens).encode())
     if request.is_stream and not request.wants_usage:
-        asked = request.peek.stream_options is not None
+        asked = peek_of(request).stream_options is not None
         options = _stream_options(fields["stream_options"]) if asked else {}
         options["include_usage"] = msgspec.Raw(b"true")
         fields["stream_options"] = msgspec.Raw(jsonio.encode(options))

@@ -16,7 +16,7 @@ import msgspec
 from prismd.gateway import Gateway
 from prismd.kernel.errors import Forbidden, PrismError
 from prismd.metering.billing import upper_bound
-from prismd.metering.tokens import estimate_chars, estimate_messages
+from prismd.metering.tokens import estimate_chars, estimate_prompt
 from prismd.policy.ratelimit import TokenSlot
 from prismd.routing.offer import Offer, Targets
 from prismd.routing.plan import Attempt
@@ -26,7 +26,6 @@ from prismd.store.faults import StorageFull
 from prismd.store.ledger import LedgerMismatch
 from prismd.wire.budget import Budget
 from prismd.wire.call import Call
-from prismd.wire.chat import ChatPeek
 from prismd.wire.key import KeyRecord, KeyType
 from prismd.wire.ledger import Hold
 from prismd.wire.price import Price
@@ -90,16 +89,15 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     tokens: TokenSlot | None = None
     amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        peek = call.request.peek
-        prompt = _prompt_tokens(peek)
+        prompt = estimate_prompt(call.request)
         left = gateway.limiter.tokens_left(key, call.started_s)
         most_in, most_out, output_limit = bounds(
             snap,
             key,
             targets,
             prompt=prompt,
-            max_tokens=_max_tokens(peek),
-            choices=1 if peek.n is None else max(1, peek.n),
+            max_tokens=call.request.max_output_tokens,
+            choices=call.request.choices,
             tokens_left=left,
         )
         if is_paid_ahead:
@@ -161,19 +159,6 @@ def _no_price(model: str, offer: Offer) -> Forbidden:
         "cannot be kept. The operator can give it one: prismctl prices set."
     )
     return Forbidden(msg, code="model_not_priced", param="model")
-
-
-def _prompt_tokens(peek: ChatPeek) -> int:
-    prompt = estimate_messages(peek.messages, peek.tools or ())
-    if peek.functions:
-        prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions)
-    return prompt
-
-
-def _max_tokens(peek: ChatPeek) -> int | None:
-    if peek.max_completion_tokens is None:
-        return peek.max_tokens
-    return max(peek.max_tokens or 0, peek.max_completion_tokens)  # a vendor may read either
 
 
 def bounds(

@@ -245,7 +245,7 @@ def _record(
 
 def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> Usage:
     """Count what a call used that nobody reported; never more than could have been."""
-    usage = estimate_usage(call.request.peek, output_chars=outcome.output_chars)
+    usage = estimate_usage(call.request, output_chars=outcome.output_chars)
     tokens = max(usage.output_tokens, outcome.output_deltas)
     if reservation is not None and reservation.max_output_tokens is not None:
         tokens = min(tokens, reservation.max_output_tokens)

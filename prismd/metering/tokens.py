@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from prismd.wire.chat import ChatPeek
+from prismd.dialects.openai import peek_of
+from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
 
 MESSAGE_OVERHEAD_TOKENS = 4
@@ -74,10 +75,19 @@ def estimate_messages(messages: Sequence[msgspec.Raw], tools: Sequence[msgspec.R
     return total
 
 
-def estimate_usage(peek: ChatPeek, *, output_chars: int) -> Usage:
+def estimate_prompt(request: ChatRequest) -> int:
+    """Estimate the tokens of all that a request asks a model to read."""
+    peek = peek_of(request)
+    prompt = estimate_messages(peek.messages, peek.tools or ())
+    if peek.functions:
+        prompt += sum(estimate_chars(len(bytes(raw))) for raw in peek.functions)
+    return prompt
+
+
+def estimate_usage(request: ChatRequest, *, output_chars: int) -> Usage:
     """Estimate what a call used when the vendor did not say."""
     return Usage(
-        input_tokens=estimate_messages(peek.messages, peek.tools or ()),
+        input_tokens=estimate_prompt(request),
         output_tokens=estimate_chars(output_chars),
         requests=1,
         is_estimated=True,

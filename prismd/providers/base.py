@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import quote
 
 from prismd.dialects.base import HttpCall
 from prismd.wire.call import DialectName, Op
@@ -20,9 +21,20 @@ class AuthKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an operation lives below the vendor's base URL."""
+    """Where an operation lives below the vendor's base URL, and what is spoken there.
+
+    ``{model}`` in a path stands for the vendor's name of the model.
+    """
 
     path: str
+    dialect: DialectName = DialectName.OPENAI
+    stream_path: str | None = None
+    """Where a stream is asked for, if that is another path."""
+
+    def path_for(self, model: str, *, is_stream: bool) -> str:
+        """Return the path of a call."""
+        path = self.stream_path if is_stream and self.stream_path is not None else self.path
+        return path.replace("{model}", quote(model, safe="")) if "{" in path else path
 
 
 OPENAI_ENDPOINTS: Mapping[Op, Endpoint] = {Op.CHAT: Endpoint("/chat/completions")}
@@ -40,7 +52,6 @@ class ProviderSpec:
     base_url: str | None
     """The public base URL with its version segment; None: the operator must give one."""
     auth: AuthKind = AuthKind.BEARER
-    dialect: DialectName = DialectName.OPENAI
     ops: Mapping[Op, Endpoint] = field(default_factory=lambda: OPENAI_ENDPOINTS)
     api_key_env: tuple[str, ...] = ()
     """Environment variables that usually hold the key; the first that is set wins."""

@@ -14,6 +14,10 @@ class Op(StrEnum):
     """What an inference call asks for; a vendor's table says which of them it can do."""
 
     CHAT = "chat"
+    COMPLETIONS = "completions"
+    """Text, not messages: a vendor without it is asked for a chat instead."""
+    COUNT_TOKENS = "count_tokens"
+    """How many tokens a chat would have; without a vendor's counter it is done here."""
 
     __hash__ = str.__hash__  # that of an enum is Python code, and this is looked up by
 
@@ -22,6 +26,16 @@ class DialectName(StrEnum):
     """The API shape that a client or a vendor speaks."""
 
     OPENAI = "openai"
+    COMPLETIONS = "openai-completions"
+    """OpenAI's older text completions."""
+    ANTHROPIC = "anthropic"
+    GOOGLE = "google"
+    BEDROCK = "bedrock"
+    """Converse."""
+    COHERE = "cohere"
+    """Chat, version 2."""
+
+    __hash__ = str.__hash__  # as above
 
 
 class Caller(msgspec.Struct, frozen=True):

@@ -43,20 +43,23 @@ class ChatPeek(msgspec.Struct, frozen=True, gc=False):
     modalities: list[str] | None = None
 
 
-class ChatRequest(msgspec.Struct, frozen=True):
-    """A chat request that has been looked at once; ``fields`` keeps every value's own bytes."""
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A chat request of any dialect that has been looked at once."""
 
-    peek: ChatPeek
+    peek: msgspec.Struct
+    """The typed top level. What is in it is known to its dialect alone."""
     fields: dict[str, msgspec.Raw]
     """Top-level name → the client's bytes; of a name given twice the last, as in ``peek``."""
     size_bytes: int
     model: str
     """The model as the client named it."""
     is_stream: bool
-    """Whether the client wants server-sent events."""
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether the client asked for the usage chunk of a stream."""
-        options = self.peek.stream_options
-        return options is not None and bool(options.include_usage)
+    """Whether the client wants the answer as it is made."""
+    wants_usage: bool = False
+    """OpenAI: whether the client asked for the usage chunk of a stream."""
+    max_output_tokens: int | None = None
+    """The caller's own limit of an answer, as the vendor would read it."""
+    choices: int = 1
+    """How many answers are asked for, at least 1."""
+    is_array: bool = False
+    """Google: whether a stream is a JSON array in place of server-sent events."""

@@ -276,7 +276,7 @@ def broken(*_: Any, **__: Any) -> Any:
     ("method", "path", "where"),
     [
         ("POST", "/v1/chat/completions", "prismd.flow.serve.reserve"),
-        ("POST", "/v1/count_tokens", "prismd.endpoints.count_tokens.estimate_messages"),
+        ("POST", "/v1/count_tokens", "prismd.endpoints.count_tokens.estimate_prompt"),
         ("GET", "/v1/models", "prismd.endpoints.models.may_use_model"),
     ],
 )

@@ -75,7 +75,7 @@ def _view(provider: Provider) -> dict[str, object]:
         "type": provider.spec.type,
         "title": provider.spec.title,
         "base_url": provider.base_url,
-        "dialect": provider.spec.dialect,
+        "dialect": provider.spec.ops[Op.CHAT].dialect,
         "ops": list(provider.spec.ops),
         "models": None if provider.models is None else len(provider.models),
         "is_local": provider.is_local,
