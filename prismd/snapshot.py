@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from prismd.config.secrets import SecretRef, resolve
 from prismd.config.values import MAX_DURATION_S
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError, UpstreamError, UpstreamTimeout
+from prismd.kernel.guarded import Fetcher, FetchRules
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import Secret
 from prismd.metering.overrides import PriceOverrides
@@ -70,6 +71,8 @@ class Snapshot:
     """Whether the next target is tried when one does not answer in time."""
     keeps_bodies: bool
     """Whether requests and answers of anybody are kept."""
+    fetcher: Fetcher
+    """Fetches what callers name by URL."""
     _offers: dict[OfferName, Offer] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -218,6 +221,19 @@ def build(
         tries_next_on_timeout=config.routing.failover.enabled
         and config.routing.failover.on_timeout,
         keeps_bodies=config.logging.request_logging.include_bodies,
+        fetcher=Fetcher(outbound, _fetch_rules(config)),
+    )
+
+
+def _fetch_rules(config: Config) -> FetchRules:
+    fetch = config.fetch
+    return FetchRules(
+        is_enabled=fetch.enabled,
+        allows_http=fetch.allow_http,
+        networks=tuple(map(ip_network, fetch.allow_networks)),
+        ports=frozenset({80, 443, *fetch.allow_ports}),
+        max_bytes=fetch.max_size,
+        timeout_s=fetch.timeout,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from prismd.dialects.openai import parse_chat
+from prismd.dialects.openai.request import parse_chat
 from prismd.wire.call import Call, Caller, DialectName, Op
 from prismd.wire.key import KeyRecord
 

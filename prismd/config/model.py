@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from prismd.config.fetch import FetchConfig
 from prismd.config.policy import AdminConfig, AuthConfig, CorsConfig, IpAclConfig
 from prismd.config.providers import ProviderConfig, ProviderId
 from prismd.config.routing import RoutingConfig
@@ -59,6 +60,9 @@ class Config(Section):
 
     cost_tracking: CostTrackingConfig = CostTrackingConfig()
     """What calls cost."""
+
+    fetch: FetchConfig = FetchConfig()
+    """Images and files that callers name by URL."""
 
     ip_acl: IpAclConfig = IpAclConfig()
     """Whose word about a client's address is believed."""

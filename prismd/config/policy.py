@@ -44,6 +44,7 @@ def _network(value: str) -> str:
         raise ValueError(msg) from None
 
 
+Cidr = Annotated[str, AfterValidator(_network)]
 Header = Annotated[str, AfterValidator(_header)]
 
 
@@ -121,5 +122,5 @@ class CorsConfig(Section):
 class IpAclConfig(Section):
     """Whose word about a client's address is believed."""
 
-    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    trusted_proxies: tuple[Cidr, ...] = ()
     """Networks of the proxies in front; ``X-Forwarded-For`` is believed from them only."""

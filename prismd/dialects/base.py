@@ -59,15 +59,33 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 class Follower(Protocol):
     """Follow one stream: vendor's bytes in, bytes for the client out, and what must be known."""
 
-    usage: Usage | None
-    is_done: bool
-    """Whether the answer is complete; nothing comes after it."""
-    output_chars: int
-    output_deltas: int
     annotate: Callable[[Usage], bytes] | None
     """Returns a JSON object to put as member ``prism`` into the event with the final usage."""
-    media_type: str
-    """The content type of what goes out."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the vendor says that the call used, as soon as it has."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the answer is complete; nothing comes after it."""
+        ...
+
+    @property
+    def output_chars(self) -> int:
+        """Characters generated so far, for an estimate when the vendor gives no usage."""
+        ...
+
+    @property
+    def output_deltas(self) -> int:
+        """Pieces that they came in: a vendor sends a token or more at a time."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """The content type of what goes out."""
+        ...
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the vendor's next bytes; yield events for the client, without the last bytes.
@@ -113,7 +131,10 @@ class Follower(Protocol):
 class Decoder(Protocol):
     """A vendor's stream, read: bytes in, events out (``wire/conversation``)."""
 
-    is_done: bool
+    @property
+    def is_done(self) -> bool:
+        """Whether the answer is complete."""
+        ...
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take the next bytes, cut anywhere.
@@ -135,9 +156,13 @@ class Decoder(Protocol):
 class Encoder(Protocol):
     """A stream for a client, written: events in, bytes out."""
 
-    media_type: str
     annotate: Callable[[Usage], bytes] | None
     """As in ``Follower``."""
+
+    @property
+    def media_type(self) -> str:
+        """The content type of what goes out."""
+        ...
 
     def encode(self, event: Event) -> bytes:
         """Write an event; empty where it is nothing by itself, or is held back for ``last``."""
@@ -155,7 +180,10 @@ class Encoder(Protocol):
 class Dialect(Protocol):
     """One API shape, both faces. Stateless; one object per dialect (``registry``)."""
 
-    name: DialectName
+    @property
+    def name(self) -> DialectName:
+        """Its name."""
+        ...
 
     # ── to a client ──────────────────────────────────────────────────────────────────────────────
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from prismd.dialects.base import Dialect
+from prismd.dialects.completions import Completions
+from prismd.dialects.openai import OpenAI
 from prismd.wire.call import DialectName
 
-ALL: tuple[Dialect, ...] = ()
+ALL: tuple[Dialect, ...] = (OpenAI(), Completions())
 
 DIALECTS: Mapping[DialectName, Dialect] = {dialect.name: dialect for dialect in ALL}

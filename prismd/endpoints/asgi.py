@@ -8,8 +8,7 @@ from types import TracebackType
 
 from starlette.types import Message, Receive, Scope, Send
 
-from prismd.flow.reply import Reply
-from prismd.flow.stream import STREAM_HEADERS
+from prismd.flow.reply import Reply, Streaming
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, RequestTimeout, TooLarge
 from prismd.kernel.tasks import Deadline
@@ -19,7 +18,6 @@ MAX_ROOM_BODY_BYTES = 1024 * 1024
 _OURS = b"x-prism-"
 _latin_1 = methodcaller("encode", "latin-1", "replace")
 _JSON = (b"content-type", b"application/json")
-_EVENTS = [(name.encode(), value.encode()) for name, value in STREAM_HEADERS.items()]
 MAX_TIMEOUT_MS = 3_600_000
 MAX_TAGS = 16
 MAX_TAG_NAME_CHARS = 64
@@ -123,12 +121,16 @@ async def send_reply(send: Send, reply: Reply) -> None:
         await send({"type": "http.response.body", "body": body})
         return
     try:
-        await send(_head(reply, _EVENTS))
+        await send(_head(reply, _described(reply.stream)))
         async for event in reply.stream:
             await send({"type": "http.response.body", "body": event, "more_body": True})
     finally:
         await reply.stream.aclose()
     await send({"type": "http.response.body", "body": b""})
+
+
+def _described(stream: Streaming) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in stream.headers.items()]
 
 
 def _head(reply: Reply, of_body: list[tuple[bytes, bytes]]) -> Message:

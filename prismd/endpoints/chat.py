@@ -2,7 +2,7 @@
 
 from starlette.types import Receive, Scope, Send
 
-from prismd.dialects.openai import parse_chat
+from prismd.dialects.openai.request import parse_chat
 from prismd.endpoints import idempotency
 from prismd.endpoints.asgi import (
     ClientLeft,

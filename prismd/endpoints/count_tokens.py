@@ -3,11 +3,12 @@
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
-from prismd.dialects.openai import parse_chat
+from prismd.dialects.openai.request import parse_chat
 from prismd.endpoints import deps
 from prismd.endpoints.replies import json_reply
 from prismd.metering.tokens import estimate_prompt
 from prismd.policy.access import check_model
+from prismd.wire.call import DialectName
 
 room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
 
@@ -44,7 +45,7 @@ async def count_tokens(
     deps.count_call(gateway, caller, request.scope)
     target = gateway.snapshot.catalog.resolve(asked.model)[0]
     context = gateway.snapshot.facts(asked.model, target).context_tokens
-    count = estimate_prompt(asked)
+    count = estimate_prompt(DialectName.OPENAI, asked)
     answer: dict[str, object] = {"model": asked.model, "token_count": count, "method": "estimate"}
     if context is not None:
         answer |= {"max_context_tokens": context, "remaining_tokens": max(0, context - count)}

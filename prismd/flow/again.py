@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import msgspec
 
-from prismd.dialects.openai import parse_chat
+from prismd.dialects.registry import DIALECTS
 from prismd.kernel import clock, jsonio
 from prismd.kernel.errors import InvalidRequest
 from prismd.routing.catalog import Catalog
@@ -23,6 +23,8 @@ TAG = "prism-replay"
 
 _WHOLE = ("stream", "stream_options")
 """Fields that are left out: answers are compared whole."""
+_NAMED_IN_URL = frozenset({DialectName.GOOGLE, DialectName.BEDROCK})
+"""Dialects whose requests do not hold the model."""
 _ELSEWHERE = frozenset({"model", *_WHOLE})
 
 
@@ -66,16 +68,19 @@ def call_again(
     if changes.provider is not None:
         model = _name_at(snap.catalog, model, changes.provider)
         key = _bound_to(changes.provider, key)
-    fields: dict[str, object] = dict(parse_chat(body).fields)
+    dialect = DIALECTS[DialectName(before.dialect)]
+    named = model if dialect.name in _NAMED_IN_URL else None
+    fields: dict[str, object] = dict(dialect.parse(body, model=named, is_stream=None).fields)
     for name in _WHOLE:
         fields.pop(name, None)
-    sent = jsonio.encode({**fields, **changes.fields, "model": model})
+    model_field = {} if named else {"model": model}
+    sent = jsonio.encode({**fields, **changes.fields, **model_field})
     return Call(
         id=request_id,
         op=Op(before.op),
-        dialect=DialectName.OPENAI,
+        dialect=dialect.name,
         caller=Caller(key, caller.ip),
-        request=parse_chat(sent),
+        request=dialect.parse(sent, model=named, is_stream=False if named else None),
         tags={**before.tags, **tags, TAG: before.request_id},
         headers={},
         started_s=clock.monotonic_s(),

@@ -15,11 +15,10 @@ from itertools import chain, islice
 
 import msgspec
 
-from prismd.dialects.openai import chat_call, read_usage
-from prismd.dialects.openai_completion import Completion
-from prismd.dialects.openai_error import read_error
-from prismd.dialects.openai_stream import OpenAIStream
+from prismd.dialects.base import Follower
+from prismd.dialects.registry import DIALECTS
 from prismd.flow.reserve import Reservation
+from prismd.flow.saying import Saying, say
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import clock
@@ -31,16 +30,18 @@ from prismd.wire.bodies import MAX_STREAM_CHARS
 from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
-_FAKE_HEADERS = "x-prism-fake-"
 _SUCCESS = 200
+_STREAM_TYPES = ("text/event-stream", "application/vnd.amazon.eventstream")
 _PROVIDER_FAULTS = frozenset({401, 403, 408, 429})
 """Vendor 4xx about the gateway's account or the vendor's state, not about the caller's request."""
 
 
 class Whole(msgspec.Struct, frozen=True, eq=False):
-    """A complete answer."""
+    """A complete answer, in the caller's dialect."""
 
     attempt: Attempt
+    drops: tuple[str, ...]
+    """What of the request the provider was not told: its dialect has no words for it."""
     body: bytes
     usage: Usage | None
     first_byte_s: float
@@ -50,9 +51,10 @@ class Begun(msgspec.Struct, frozen=True, eq=False):
     """A stream whose first event is here. ``response`` must be closed by whoever relays it."""
 
     attempt: Attempt
+    drops: tuple[str, ...]
     response: UpstreamResponse
     chunks: AsyncIterator[bytes]
-    decoder: OpenAIStream
+    follower: Follower
     first: Iterator[bytes]
     """What the first bytes hold. An error behind the first event is raised when its turn comes."""
     first_byte_s: float
@@ -80,7 +82,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
         try:
             try:
                 with Deadline(share_s):
-                    answer = await _send(call, target, reservation.output_limit)
+                    answer = await _send(walk, target, reservation.output_limit)
             except TimeoutError:
                 raise _too_slow(target, share_s) from None
         except UpstreamError as error:
@@ -111,75 +113,71 @@ def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
     return UpstreamTimeout(msg, provider=target.provider.id)
 
 
-async def _send(call: Call, target: Attempt, output_limit: int | None) -> Whole | Begun:
-    provider = target.provider
-    limit = None if output_limit is None else (provider.output_limit_field, output_limit)
-    request = chat_call(
-        call.request,
-        path=target.endpoint.path,
-        model=target.model,
-        output_limit=limit,
-        headers=_local_headers(call) if provider.is_local else (),
-    )
-    response = await provider.upstream.send(request)
+async def _send(walk: Walk, target: Attempt, output_limit: int | None) -> Whole | Begun:
+    call, provider, endpoint = walk.call, target.provider, target.endpoint
+    saying = await say(walk, target, output_limit)
+    response = await provider.upstream.send(saying.request)
     first_byte_s = clock.monotonic_s()
     is_success = response.status == _SUCCESS
     if is_success and call.request.is_stream:
-        return await _begin(call, target, response)
+        return await _begin(call, target, saying, response)
     if (body := response.take_body()) is None:
         try:
             body = await response.read()
         finally:
             await response.aclose()
     if not is_success:
-        raise read_error(response.status, response.headers, body, provider=provider.id)
-    return Whole(target, body, read_usage(body, provider=provider.id), first_byte_s)
+        theirs = DIALECTS[endpoint.dialect]
+        raise theirs.read_error(response.status, response.headers, body, provider=provider.id)
+    body, usage = saying.read(body)
+    return Whole(target, saying.drops, body, usage, first_byte_s)
 
 
-def _local_headers(call: Call) -> tuple[tuple[str, str], ...]:
-    """Return what only a provider on this machine is told: it may be our own fake."""
-    if not call.headers:
-        return (("x-request-id", call.id),)
-    fake = [item for item in call.headers.items() if item[0].startswith(_FAKE_HEADERS)]
-    return (("x-request-id", call.id), *fake)
-
-
-async def _begin(call: Call, target: Attempt, response: UpstreamResponse) -> Begun:
+async def _begin(call: Call, target: Attempt, saying: Saying, response: UpstreamResponse) -> Begun:
     """Wait for the first event of a stream; what does not become one is closed."""
     begun: Begun | None = None
     try:
-        begun = await _first_event(call, target, response)
+        begun = await _first_event(call, target, saying, response)
     finally:
         if begun is None:
             await response.aclose()
     return begun
 
 
-async def _first_event(call: Call, target: Attempt, response: UpstreamResponse) -> Begun:
+async def _first_event(
+    call: Call, target: Attempt, saying: Saying, response: UpstreamResponse
+) -> Begun:
     provider_id = target.provider.id
-    if not response.headers.get("content-type", "").startswith("text/event-stream"):
-        read_usage(await response.read(), provider=provider_id)
+    if not response.headers.get("content-type", "").startswith(_STREAM_TYPES):
+        saying.read(await response.read())
         msg = f"Provider '{provider_id}' answered a stream request without a stream."
         raise UpstreamError(msg, provider=provider_id, code="invalid_upstream_response")
-    decoder = OpenAIStream(provider=provider_id, wants_usage=call.wants_usage)
+    follower = saying.follow()
     if call.body is not None:
-        decoder.completion = Completion(max_chars=MAX_STREAM_CHARS)
+        follower.keep(max_chars=MAX_STREAM_CHARS)
     chunks = response.chunks()
     while True:
-        events = await next_events(chunks, decoder)
+        events = await next_events(chunks, follower)
         first = list(islice(events, 1))
-        if first or decoder.is_done:
+        if first or follower.is_done:
+            first_byte_s = clock.monotonic_s()
             return Begun(
-                target, response, chunks, decoder, chain(first, events), clock.monotonic_s()
+                target,
+                saying.drops,
+                response,
+                chunks,
+                follower,
+                chain(first, events),
+                first_byte_s,
             )
 
 
-async def next_events(chunks: AsyncIterator[bytes], decoder: OpenAIStream) -> Iterator[bytes]:
+async def next_events(chunks: AsyncIterator[bytes], follower: Follower) -> Iterator[bytes]:
     """Wait for the vendor's next bytes, or their end; return the events that these complete."""
     try:
-        return decoder.feed(await anext(chunks))
+        return follower.feed(await anext(chunks))
     except StopAsyncIteration:
-        return decoder.end()
+        return follower.end()
 
 
 def _note_success(gateway: Gateway, target: Attempt, first_byte_after_s: float) -> None:

@@ -1,9 +1,28 @@
 """What the corridor gives back to the room: a body, or a stream that has already begun."""
 
+from collections.abc import AsyncIterator
+from typing import Protocol
+
 import msgspec
 
 from prismd.flow.replay import Kept
-from prismd.flow.stream import Relay
+
+
+class Streaming(Protocol):
+    """An answer that comes in pieces: iterate it once, then ``aclose`` it, in every case."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the body is."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over what the client receives."""
+        ...
+
+    async def aclose(self) -> None:
+        """Settle the call, if that has not been done."""
+        ...
 
 
 class Reply(msgspec.Struct, frozen=True, eq=False):
@@ -15,7 +34,7 @@ class Reply(msgspec.Struct, frozen=True, eq=False):
     headers: dict[str, str]
     """Those that describe the body are set here only for a kept answer."""
     body: bytes | None = None
-    stream: Relay | None = None
+    stream: Streaming | None = None
     status: int = 200
     """Another one only for a kept answer: the corridor raises its errors."""
 

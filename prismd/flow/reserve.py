@@ -89,7 +89,7 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     tokens: TokenSlot | None = None
     amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        prompt = estimate_prompt(call.request)
+        prompt = estimate_prompt(call.dialect, call.request)
         left = gateway.limiter.tokens_left(key, call.started_s)
         most_in, most_out, output_limit = bounds(
             snap,

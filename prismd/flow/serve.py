@@ -27,7 +27,6 @@ from prismd.metering.billing import bill
 from prismd.metering.trace import Trace
 from prismd.policy.permit import Admission, permit
 from prismd.routing.offer import Offer
-from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call, Caller
 from prismd.wire.common import Usage
@@ -77,7 +76,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
             answer = await _attempt_drained(walk, reservation)
         else:
             answer = await attempt(walk, reservation)
-        trace.decided("attempt", answer.attempt, _answered)
+        trace.decided("attempt", answer, _answered)
         if isinstance(answer, Begun):
             return await _stream(walk, reservation, answer)
     except Exception as caught:
@@ -112,7 +111,7 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
             answer=_kept(walk, answer),
         ),
     )
-    headers = _answer_headers(admission, answer.attempt, trace)
+    headers = _answer_headers(admission, answer, trace)
     _add_cost(headers, record, reservation.hold)
     return Reply(headers, body=answer.body)
 
@@ -141,9 +140,9 @@ async def _stream(walk: Walk, reservation: Reservation, begun: Begun) -> Reply:
     """Answer with a stream: its hold is durable, and its first byte may leave."""
     gateway, call = walk.gateway, walk.call
     await hold_durably(gateway, reservation, begun)
-    begun.decoder.annotate = partial(_metadata, call, reservation, begun)
+    begun.follower.annotate = partial(_metadata, call, reservation, begun)
     stream = gateway.streams[call.id] = _relay(walk, reservation, begun)
-    headers = _answer_headers(walk.admission, begun.attempt, walk.trace)
+    headers = _answer_headers(walk.admission, begun, walk.trace)
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"
     return Reply(headers, stream=stream)
 
@@ -191,8 +190,12 @@ def _permitted(about: tuple[Caller, Admission]) -> dict[str, object]:
     return {"key_id": caller.key.id, "ip": caller.ip, **admission.headers}
 
 
-def _answered(step: Attempt) -> dict[str, object]:
-    return {"provider": step.provider.id}
+def _answered(answer: Whole | Begun) -> dict[str, object]:
+    told: dict[str, object] = {"provider": answer.attempt.provider.id}
+    told["dialect"] = answer.attempt.endpoint.dialect
+    if answer.drops:
+        told["drops"] = list(answer.drops)
+    return told
 
 
 def _refused(error: PrismError, walk: Walk) -> dict[str, object]:
@@ -206,18 +209,22 @@ def _refused(error: PrismError, walk: Walk) -> dict[str, object]:
     return told | {"message": error.message, **limits, **error.details}
 
 
-def _answer_headers(admission: Admission | None, step: Attempt, trace: Trace) -> dict[str, str]:
-    headers = dict(admission.headers) if admission else {}
+def _answer_headers(
+    admission: Admission | None, answer: Whole | Begun, trace: Trace
+) -> dict[str, str]:
+    headers, step = dict(admission.headers) if admission else {}, answer.attempt
     headers["x-prism-provider"] = step.provider.id
     headers["x-prism-model-used"] = _speakable(step.model)
     headers["x-prism-attempts"] = str(trace.attempt_count)
+    if answer.drops:
+        headers["x-prism-translation-drops"] = ",".join(map(_speakable, answer.drops))
     return headers
 
 
 @lru_cache(maxsize=1024)
-def _speakable(model: str) -> str:
-    """Return a model's name as a header can say it."""
-    return quote(model, safe="/:+=@,*")
+def _speakable(name: str) -> str:
+    """Return the name of a model, or of a field, as a header can say it."""
+    return quote(name, safe="/:+=@,*")
 
 
 def _add_cost(headers: dict[str, str], record: CallRecord, hold: Hold) -> None:

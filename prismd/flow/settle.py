@@ -13,7 +13,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from prismd.dialects.openai_completion import Completion
+from prismd.dialects.base import Follower
 from prismd.flow.reserve import Reservation
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
@@ -62,8 +62,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a refusal is about, as the error names it."""
     answer: Answer | None = None
     """What the client receives, to be kept under an idempotency key; None if it received less."""
-    completion: Completion | None = None
-    """What a stream has said, to be kept as its answer."""
+    follower: Follower | None = None
+    """What has read a stream, and can tell what it said."""
 
     @classmethod
     def failed(
@@ -120,8 +120,8 @@ def _keep(gateway: Gateway, call: Call, body: bytes, outcome: Outcome, *, at_s: 
     """Have what was asked and answered written down; what fails there is no fault of the call."""
     try:
         bodies = Bodies.cut(body, None if outcome.answer is None else outcome.answer.body)
-        if (completion := outcome.completion) is not None:
-            bodies = replace(bodies, response=completion.body(), is_response_cut=completion.is_cut)
+        if (follower := outcome.follower) is not None:
+            bodies = replace(bodies, response=follower.answer(), is_response_cut=follower.is_cut)
         gateway.bodies.add(call.id, at_s, bodies)
     except Exception:
         log.exception("the bodies of %s are not kept", call.id)
@@ -221,6 +221,7 @@ def _record(
         owner=key.owner,
         org_id=key.org_id,
         op=call.op,
+        dialect=call.dialect,
         model=request.model,
         provider=attempt.provider.id if attempt else None,
         upstream_model=attempt.model if attempt else None,
@@ -245,7 +246,7 @@ def _record(
 
 def _estimate(call: Call, outcome: Outcome, reservation: Reservation | None) -> Usage:
     """Count what a call used that nobody reported; never more than could have been."""
-    usage = estimate_usage(call.request, output_chars=outcome.output_chars)
+    usage = estimate_usage(call.dialect, call.request, output_chars=outcome.output_chars)
     tokens = max(usage.output_tokens, outcome.output_deltas)
     if reservation is not None and reservation.max_output_tokens is not None:
         tokens = min(tokens, reservation.max_output_tokens)

@@ -15,14 +15,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from msgspec.structs import replace
 
-from prismd.dialects.errors import error_event
 from prismd.flow.attempt import Begun, next_events
 from prismd.flow.drain import DRAIN_S, Drain, Pump
 from prismd.flow.replay import Transcript
 from prismd.flow.reserve import Reservation
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.gateway import Gateway
-from prismd.kernel import sse
 from prismd.kernel.errors import Internal, PrismError, UpstreamTimeout
 from prismd.kernel.tasks import Deadline, finish
 from prismd.metering.tokens import estimate_chars
@@ -34,7 +32,6 @@ from prismd.wire.call import Call
 from prismd.wire.common import Usage
 
 SUCCESS = 200
-STREAM_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 Settle = Callable[[Outcome], Awaitable[object]]
 
@@ -112,10 +109,15 @@ class Relay:
         return self._events
 
     @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that say what the body is."""
+        return {"content-type": self._begun.follower.media_type, "cache-control": "no-cache"}
+
+    @property
     def output_tokens(self) -> int:
         """What has been generated so far, as estimated."""
-        decoder = self._begun.decoder
-        return max(estimate_chars(decoder.output_chars), decoder.output_deltas)
+        follower = self._begun.follower
+        return max(estimate_chars(follower.output_chars), follower.output_deltas)
 
     async def stop(self, error: PrismError) -> None:
         """End it now: the client is told why, and the provider is let go."""
@@ -149,19 +151,19 @@ class Relay:
         await self._begun.response.aclose()
 
     async def _drain(self, slots: asyncio.Semaphore) -> None:
-        decoder = self._begun.decoder
+        follower = self._begun.follower
         try:
             async with slots, asyncio.timeout(DRAIN_S):
                 deque(self._begun.first, maxlen=0)
-                while not decoder.is_done:
-                    deque(await next_events(self._chunks, decoder), maxlen=0)
+                while not follower.is_done:
+                    deque(await next_events(self._chunks, follower), maxlen=0)
         except (PrismError, TimeoutError):
             pass  # what has come so far is what is known
         finally:
             await self._leave()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        decoder = self._begun.decoder
+        follower = self._begun.follower
         try:
             events = self._begun.first
             while True:
@@ -171,7 +173,7 @@ class Relay:
                     yield self._sent.add(ready)
                 if fault is not None:
                     raise fault
-                if decoder.is_done:
+                if follower.is_done:
                     break
                 events = await self._next()
         except PrismError as error:
@@ -184,7 +186,7 @@ class Relay:
         begun = self._begun
         try:
             with Deadline(self._idle_timeout_s):
-                return await next_events(self._chunks, begun.decoder)
+                return await next_events(self._chunks, begun.follower)
         except TimeoutError:
             provider = begun.attempt.provider.id
             msg = f"Provider '{provider}' sent nothing for {self._idle_timeout_s:g} s."
@@ -192,11 +194,12 @@ class Relay:
 
     async def _last(self, status: int, error: PrismError | None) -> bytes:
         """Settle, and return the end marker, or the event that says why there is none."""
-        end = error_event(error, self._call.dialect) if error else sse.encode(sse.DONE)
+        follower = self._begun.follower
+        end = follower.failed(error) if error else follower.last()
         try:
             await self._close(status, error.code if error else None, end=end)
         except PrismError as refused:  # by the disk: what is not written is not finished
-            return error_event(refused, self._call.dialect)
+            return follower.failed(refused)
         return end
 
     async def _close(
@@ -206,9 +209,9 @@ class Relay:
         if self._is_settled:
             return
         self._is_settled = True
-        decoder = self._begun.decoder
-        usage = decoder.usage
-        if usage is None and not decoder.output_chars and status not in (SUCCESS, CLIENT_CLOSED):
+        follower = self._begun.follower
+        usage = follower.usage
+        if usage is None and not follower.output_chars and status not in (SUCCESS, CLIENT_CLOSED):
             usage = Usage()  # the provider failed before it produced anything
         await self._settle(
             Outcome(
@@ -216,12 +219,12 @@ class Relay:
                 error_code=error_code,
                 attempt=self._begun.attempt,
                 usage=usage,
-                output_chars=decoder.output_chars,
-                output_deltas=decoder.output_deltas,
+                output_chars=follower.output_chars,
+                output_deltas=follower.output_deltas,
                 is_complete=error_code is None,
                 first_byte_s=self._begun.first_byte_s,
-                answer=None if end is None else self._sent.answer(STREAM_HEADERS, end=end),
-                completion=decoder.completion,
+                answer=None if end is None else self._sent.answer(self.headers, end=end),
+                follower=follower,
             )
         )
 

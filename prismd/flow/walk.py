@@ -10,6 +10,7 @@ from prismd.policy.permit import Admission
 from prismd.routing.plan import Attempt
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Call
+from prismd.wire.conversation import Conversation
 
 
 class Walk(msgspec.Struct, kw_only=True, eq=False):
@@ -23,6 +24,8 @@ class Walk(msgspec.Struct, kw_only=True, eq=False):
     """Of an idempotency key."""
     admission: Admission | None = None
     reservation: Reservation | None = None
+    conversation: Conversation | None = None
+    """All of the request, once a provider of another dialect was to be told."""
     is_told: bool = False
     """Whether counters, trace and events have heard of its end."""
 

@@ -31,6 +31,7 @@ class Outbound:
         headers: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
         timeout_s: float,
+        server_name: str | None = None,
     ) -> "OutboundResponse":
         """Send a request and wait for the head of the answer.
 
@@ -40,12 +41,20 @@ class Outbound:
             headers: Added to our own; the same name replaces ours.
             content: The body, if there is one.
             timeout_s: From now to the head, and again for the whole of a body that is ``read``.
+            server_name: The name that TLS asks for and checks, where the URL has an address.
 
         Raises:
             OutboundError: there is no answer, or it is compressed.
         """
         client = self._client or await self._loaded()
-        return await client.open(method, url, headers=headers, content=content, timeout_s=timeout_s)
+        return await client.open(
+            method,
+            url,
+            headers=headers,
+            content=content,
+            timeout_s=timeout_s,
+            server_name=server_name,
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -104,6 +104,7 @@ class OutboundClient:
         headers: Sequence[tuple[str, str]] = (),
         content: bytes | None = None,
         timeout_s: float,
+        server_name: str | None = None,
     ) -> OutboundResponse:
         """Send a request and wait for the head of the answer.
 
@@ -113,13 +114,15 @@ class OutboundClient:
             headers: Added to our own; the same name replaces ours.
             content: The body, if there is one.
             timeout_s: From now to the head, and again for the whole of a body that is ``read``.
+            server_name: The name that TLS asks for and checks, where the URL has an address.
 
         Raises:
             OutboundError: there is no answer, or it is compressed.
         """
         try:
+            tls = {} if server_name is None else {"sni_hostname": server_name}
             request = self._client.build_request(
-                method, url, headers=list(headers), content=content
+                method, url, headers=list(headers), content=content, extensions=tls
             )
             async with asyncio.timeout(timeout_s):
                 response = await self._client.send(request, stream=True)

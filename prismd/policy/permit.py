@@ -5,7 +5,7 @@ What costs nothing comes first, so that a refused call never uses up the caller'
 
 import msgspec
 
-from prismd.dialects.openai import tool_names
+from prismd.dialects.registry import DIALECTS
 from prismd.policy import access
 from prismd.policy.ratelimit import RateLimiter
 from prismd.wire.call import Call
@@ -38,6 +38,6 @@ def permit(call: Call, limiter: RateLimiter) -> Admission:
     if key.models is not None:
         access.check_model(key, call.request.model)
     if key.allowed_tools is not None or key.denied_tools is not None:
-        access.check_tools(key, tool_names(call.request))
+        access.check_tools(key, DIALECTS[call.dialect].tool_names(call.request))
     state = limiter.admit(key, call.started_s)
     return Admission(limiter, key.id, state.headers() if state is not None else {})

@@ -1,6 +1,7 @@
 """Azure OpenAI (v1 API): the base URL is the resource's own, ending in ``/openai/v1``."""
 
 from prismd.providers.base import AuthKind, ProviderSpec
+from prismd.providers.openai import OPENAI_RULES
 
 SPEC = ProviderSpec(
     type="azure",
@@ -9,6 +10,6 @@ SPEC = ProviderSpec(
     base_url=None,
     auth=AuthKind.API_KEY_HEADER,
     api_key_env=("AZURE_OPENAI_API_KEY",),
-    output_limit_field="max_completion_tokens",
+    rules=OPENAI_RULES,
     prices_id="azure",
 )

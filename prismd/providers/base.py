@@ -7,6 +7,7 @@ from typing import Protocol
 from urllib.parse import quote
 
 from prismd.dialects.base import HttpCall
+from prismd.providers.params import NO_RULES, Rules
 from prismd.wire.call import DialectName, Op
 from prismd.wire.price import ModelFacts
 
@@ -57,8 +58,12 @@ class ProviderSpec:
     """Environment variables that usually hold the key; the first that is set wins."""
     local_port: int | None = None
     """The usual loopback port of a self-hosted server."""
-    output_limit_field: str = "max_tokens"
-    """The request field that limits the tokens of an answer."""
+    rules: Rules = NO_RULES
+    """What is special about its parameters."""
+    is_generic: bool = False
+    """With a base URL of the operator's own it is any server of this dialect: no rules then."""
+    passed_headers: frozenset[str] = frozenset()
+    """Headers of clients that may go on to the vendor, lower case."""
     settings_mark: str | None = None
     """What follows this mark in a model name are settings, not the name."""
     lists_prefixed: bool = False

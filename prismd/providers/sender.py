@@ -11,7 +11,7 @@ from http import HTTPStatus
 from urllib.parse import SplitResult, quote, urlsplit
 
 from prismd.dialects.base import HttpCall
-from prismd.dialects.openai_error import read_error
+from prismd.dialects.vendor_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.http1_answer import Answer

@@ -53,10 +53,14 @@ class Provider:
         return self.models is None or name in self.models
 
     @property
-    def output_limit_field(self) -> str:
-        """The request field that limits the tokens of an answer, as its server names it."""
-        is_vendors_own = self.spec.base_url is None or self.base_url == self.spec.base_url
-        return self.spec.output_limit_field if is_vendors_own else "max_tokens"
+    def passed_headers(self) -> frozenset[str]:
+        """Headers of clients that go on to it."""
+        return self.spec.passed_headers
+
+    def apply_rules(self, model: str, fields: dict[str, object]) -> tuple[str, ...]:
+        """Apply what is special about its parameters; return the names of what is lost."""
+        is_own = not self.spec.is_generic or self.base_url == self.spec.base_url
+        return self.spec.rules.apply(model, fields) if is_own else ()
 
     def public_name(self, model: str) -> str:
         """Return the name under which a model of this provider is listed."""

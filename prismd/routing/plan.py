@@ -9,6 +9,9 @@ from prismd.providers.base import Endpoint
 from prismd.routing.catalog import Provider, Target
 from prismd.wire.call import Op
 
+_STANDS_FOR = {Op.COMPLETIONS: Op.CHAT, Op.COUNT_TOKENS: Op.CHAT}
+"""What is asked of a provider that lacks an operation; tokens are then counted here."""
+
 
 class Attempt(msgspec.Struct, frozen=True):
     """One try: this provider, this model name, this endpoint."""
@@ -21,6 +24,12 @@ class Attempt(msgspec.Struct, frozen=True):
     def target(self) -> Target:
         """Return the provider and the model's name there."""
         return Target(self.provider, self.model)
+
+
+def endpoint_of(provider: Provider, op: Op) -> Endpoint | None:
+    """Return where a provider does an operation, or one that can stand for it; None: nowhere."""
+    ops = provider.spec.ops
+    return ops.get(op) or ops.get(_STANDS_FOR.get(op, op))
 
 
 def plan(
@@ -48,7 +57,7 @@ def plan(
     attempts = [
         Attempt(target.provider, target.model, endpoint)
         for target in allowed
-        if (endpoint := target.provider.spec.ops.get(op)) is not None
+        if (endpoint := endpoint_of(target.provider, op)) is not None
     ]
     if not attempts:
         names = ", ".join(sorted({target.provider.id for target in allowed}))

@@ -58,6 +58,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Labels that usage is summed and budgets are set by: the key's, and the caller's own."""
     headers: Mapping[str, str]
     """The request headers that stages may look at: ``x-prism-*`` only, lower case."""
+    passed: Mapping[str, str] = {}
+    """Headers that a vendor's SDK sends and that may go on to such a vendor, lower case."""
     started_s: float
     """Monotonic time at which the whole request was here."""
     timeout_s: float | None

@@ -46,6 +46,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     owner: str | None
     org_id: str | None
     op: str
+    dialect: str = "openai"
+    """What the client spoke, as in ``DialectName``."""
     model: str
     """The model as the client named it."""
     provider: str | None

@@ -11,7 +11,7 @@ ELSEWHERE = {
     "store/files.py": "store/test_backup.py",
     "kernel/http1_answer.py": "kernel/test_http1.py",
     "kernel/outbound_error.py": "kernel/test_outbound.py",
-    "dialects/base.py": "dialects/test_openai.py",
+    "dialects/base.py": "dialects/test_translation.py",
     "metering/gap_prices.py": "metering/test_public_prices.py",
     "metering/overrides.py": "metering/test_prices.py",
     "metering/recorder.py": "metering/test_prometheus.py",

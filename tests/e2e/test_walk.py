@@ -30,7 +30,7 @@ WALK = (
     "endpoints/credentials",
     "policy/identity",
     "endpoints/asgi",
-    "dialects/openai",
+    "dialects/openai/request",
     "flow/serve",
     "policy/permit",
     "routing/catalog",
@@ -38,12 +38,13 @@ WALK = (
     "flow/reserve",
     "policy/reserve",
     "flow/attempt",
+    "flow/saying",
     "providers/fake/upstream",
     "flow/settle",
 )
 """Modules by their first use, as `prismd/README.md` has them; others may come between."""
 
-STREAM_WALK = (*WALK[:-1], "dialects/openai_stream", "flow/stream", "flow/settle")
+STREAM_WALK = (*WALK[:-1], "dialects/openai/follower", "flow/stream", "flow/settle")
 
 OVERRIDE = PriceOverride(
     id="price_1",
@@ -163,7 +164,7 @@ async def test_the_walk_of_a_chat(caller: httpx2.AsyncClient) -> None:
             "endpoints/credentials:caller_of",
             "policy/identity:identify",
             "endpoints/asgi:read_body",
-            "dialects/openai:parse_chat",
+            "dialects/openai/request:parse_chat",
             "flow/serve:serve",
             "policy/permit:permit",
             "policy/ratelimit:admit",
@@ -172,9 +173,10 @@ async def test_the_walk_of_a_chat(caller: httpx2.AsyncClient) -> None:
             "policy/reserve:hold",
             "store/sqlite:write_soon",
             "flow/attempt:attempt",
-            "dialects/openai:chat_call",
+            "flow/saying:say",
+            "dialects/openai/request:relay",
             "providers/fake/upstream:send",
-            "dialects/openai:read_usage",
+            "dialects/openai/request:read_usage",
             "flow/settle:settle",
             "store/sqlite:write",
             "policy/permit:release",
@@ -198,8 +200,9 @@ async def test_the_walk_of_a_stream(caller: httpx2.AsyncClient) -> None:
             "policy/reserve:hold",
             "store/sqlite:write",
             "flow/attempt:attempt",
-            "dialects/openai:chat_call",
-            "dialects/openai_stream:feed",
+            "flow/saying:say",
+            "dialects/openai/request:relay",
+            "dialects/openai/follower:feed",
             "endpoints/asgi:send_reply",
             "flow/stream:_run",
             "flow/settle:settle",

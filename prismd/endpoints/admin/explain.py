@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from prismd.dialects.openai import MAX_MODEL_CHARS, MAX_TOKENS
+from prismd.dialects.openai.usage import MAX_TOKENS
+from prismd.dialects.reading import MAX_MODEL_CHARS
 from prismd.endpoints import deps
 from prismd.endpoints.admin.amounts import Names
 from prismd.endpoints.asgi import MAX_TAGS, is_tag, tags_of_key
@@ -24,6 +25,7 @@ from prismd.kernel.jsonio import Raw
 from prismd.metering.tokens import MESSAGE_OVERHEAD_TOKENS, REPLY_PRIMER_TOKENS
 from prismd.policy.access import may_use_provider
 from prismd.routing.catalog import Match, Target
+from prismd.routing.plan import endpoint_of
 from prismd.snapshot import Snapshot
 from prismd.wire.call import Op
 from prismd.wire.key import KeyRecord, KeyType
@@ -229,7 +231,7 @@ _WHY = {
 def _left_out(snap: Snapshot, question: Question, found: Explanation, target: Target) -> str:
     if question.key is not None and not may_use_provider(question.key, target.provider.id):
         return "the key may not use this provider"
-    if question.op not in target.provider.spec.ops:
+    if endpoint_of(target.provider, question.op) is None:
         return f"this provider cannot do '{question.op}'"
     offered = found.offer.every.attempts if found.offer else ()
     if target in [step.target for step in offered]:

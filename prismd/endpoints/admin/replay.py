@@ -10,7 +10,8 @@ import difflib
 
 from fastapi import APIRouter, Depends, Response
 
-from prismd.dialects.openai_completion import answer_text
+from prismd.dialects.gather import text_of
+from prismd.dialects.registry import DIALECTS
 from prismd.endpoints import deps
 from prismd.endpoints.admin.replay_types import (
     ReplayChanges,
@@ -26,7 +27,7 @@ from prismd.flow.again import Changes, call_again
 from prismd.flow.serve import serve
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import Conflict, InvalidRequest, NotFound, PrismError
+from prismd.kernel.errors import Conflict, InvalidRequest, NotFound, PrismError, UpstreamError
 from prismd.kernel.ids import new_id
 from prismd.policy.identity import check_valid
 from prismd.store.db import Tx
@@ -75,8 +76,8 @@ async def replay_request(
     except PrismError as told:
         error = told
     after = await find_trace(gateway, call.id)
-    said = None if kept is None or kept.response is None else answer_text(kept.response)
-    says = None if answer is None else answer_text(answer)
+    said = _text(call, None if kept is None else kept.response)
+    says = _text(call, answer)
     new = trace_view(gateway, after, has_bodies=call.body is not None)
     return json_reply(
         {
@@ -92,6 +93,16 @@ async def replay_request(
             ),
         }
     )
+
+
+def _text(call: Call, answer: bytes | None) -> str | None:
+    """Return what an answer in the dialect of a call says; None if it is none."""
+    if answer is None:
+        return None
+    try:
+        return text_of(DIALECTS[call.dialect].read_answer(answer, provider=""))
+    except UpstreamError:
+        return None
 
 
 def _request_of(request_id: str, kept: Bodies | None) -> bytes:

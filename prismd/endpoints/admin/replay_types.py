@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from prismd.dialects.openai import MAX_MODEL_CHARS
+from prismd.dialects.reading import MAX_MODEL_CHARS
 from prismd.endpoints.admin.request_types import RequestTrace
 from prismd.endpoints.replies import Usd, usd
 from prismd.kernel.errors import PrismError

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismd.dialects.openai_stream import OpenAIStream
+from prismd.dialects.openai.follower import OpenAIStream
 from prismd.flow.attempt import Begun
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
 from prismd.flow.stream import Relay
@@ -62,6 +62,7 @@ class Case:
         decoder = OpenAIStream(provider="p", wants_usage=True)
         begun = Begun(
             Attempt(target, "m", Endpoint("/x")),
+            (),
             self.answer,
             self.answer.chunks(),
             decoder,

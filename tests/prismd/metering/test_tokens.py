@@ -13,6 +13,7 @@ from prismd.metering.tokens import (
     estimate_text,
     estimate_usage,
 )
+from prismd.wire.call import DialectName
 from tests.builders import make_call
 
 
@@ -49,6 +50,6 @@ def test_a_message_nested_too_deeply_to_read_counts_by_its_length() -> None:
 
 
 def test_usage_of_a_broken_stream_is_marked_as_estimated() -> None:
-    usage = estimate_usage(make_call().request, output_chars=9)
+    usage = estimate_usage(DialectName.OPENAI, make_call().request, output_chars=9)
     assert usage.is_estimated
     assert (usage.output_tokens, usage.input_tokens > 0) == (3, True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismd.dialects.openai_stream import OpenAIStream
+from prismd.dialects.openai.follower import OpenAIStream
 from prismd.kernel.errors import UpstreamError
 
 

@@ -4,12 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismd.dialects.openai import (
-    chat_call,
-    parse_chat,
-    read_usage,
-    tool_names,
-)
+from prismd.dialects.openai.request import parse_chat, read_usage, relay, tool_names
+from prismd.kernel import jsonio
 from prismd.kernel.errors import InvalidRequest, UpstreamError
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
@@ -61,13 +57,17 @@ def test_a_bad_body_is_refused_and_the_field_named(
     assert (caught.value.status, caught.value.code, caught.value.param) == (400, code, param)
 
 
+def relayed(request: ChatRequest, *, model: str) -> bytes:
+    return jsonio.encode(relay(request, model=model, output_limit=None).fields)
+
+
 def test_the_vendor_gets_the_clients_own_bytes_with_its_own_model_name() -> None:
     inner = b'[ {"role":"user" , "content":"\\u00e9 \xc3\xa9", "x":1.50} ]'
     body = b'{"model":"m","messages":' + inner + b',"vendor_extra":{"a":[1, 2]}}'
-    call = chat_call(parse_chat(body), path="/chat/completions", model="vendor-m")
-    assert inner in call.body
-    assert b'{"a":[1, 2]}' in call.body
-    assert json.loads(call.body)["model"] == "vendor-m"
+    sent = relayed(parse_chat(body), model="vendor-m")
+    assert inner in sent
+    assert b'{"a":[1, 2]}' in sent
+    assert json.loads(sent)["model"] == "vendor-m"
 
 
 @given(st.sampled_from(["model", "messages", "stream", "max_tokens", "n"]))
@@ -83,22 +83,22 @@ def test_of_a_field_given_twice_the_vendor_sees_only_the_one_that_was_checked(na
     rest = "".join(f',"{k}":{v[1]}' for k, v in values.items() if k != name)
     body = f'{{"{name}":{first}{rest},"{name}":{last}}}'.encode()
     request = parse_chat(body)
-    call = chat_call(request, path="/x", model=request.model)
-    assert call.body.count(f'"{name}":'.encode()) == 1
-    assert json.loads(call.body)[name] == json.loads(last)
+    sent = relayed(request, model=request.model)
+    assert sent.count(f'"{name}":'.encode()) == 1
+    assert json.loads(sent)[name] == json.loads(last)
     if name != "messages":
         assert getattr(request.peek, name) == json.loads(last)
 
 
 def test_a_stream_always_asks_for_usage_and_keeps_the_clients_other_options() -> None:
     request = chat(stream=True, stream_options={"include_obfuscation": False})
-    sent = json.loads(chat_call(request, path="/x", model="m").body)
+    sent = json.loads(relayed(request, model="m"))
     assert sent["stream_options"] == {"include_obfuscation": False, "include_usage": True}
     for options in (None, {"include_usage": False}):
         request = chat(stream=True, stream_options=options)
-        sent = json.loads(chat_call(request, path="/x", model="m").body)
+        sent = json.loads(relayed(request, model="m"))
         assert sent["stream_options"] == {"include_usage": True}
-    assert "stream_options" not in json.loads(chat_call(chat(), path="/x", model="m").body)
+    assert "stream_options" not in json.loads(relayed(chat(), model="m"))
 
 
 def test_tool_names() -> None:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from prismd.dialects.openai import ABSENT, is_null, usage_of
-from prismd.dialects.openai_completion import Completion
-from prismd.dialects.openai_error import read_embedded_error
-from prismd.kernel.errors import UpstreamError
+from prismd.dialects.errors import error_event
+from prismd.dialects.openai.completion import Completion
+from prismd.dialects.openai.usage import ABSENT, is_null, usage_of
+from prismd.dialects.vendor_error import read_embedded_error
+from prismd.kernel.errors import PrismError, UpstreamError
 from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow, encode
+from prismd.wire.call import DialectName
 from prismd.wire.common import Usage
 
+MEDIA_TYPE = "text/event-stream; charset=utf-8"
 _NULL_USAGE = b',"usage":null'
 
 
@@ -40,15 +43,17 @@ _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 
 
 class OpenAIStream:
-    """Follow one vendor stream. ``provider`` is only for messages."""
+    """Follow one vendor stream (the port ``Follower``). ``provider`` is only for messages."""
+
+    media_type = MEDIA_TYPE
 
     __slots__ = (
+        "_completion",
         "_hides_usage",
         "_is_finished",
         "_provider",
         "_sse",
         "annotate",
-        "completion",
         "is_done",
         "output_chars",
         "output_deltas",
@@ -64,8 +69,7 @@ class OpenAIStream:
         """Pieces that they came in: a vendor sends a token or more at a time."""
         self.annotate: Callable[[Usage], bytes] | None = None
         """Returns a JSON object to put into the usage chunk as its member ``prism``."""
-        self.completion: Completion | None = None
-        """Is given each event, where what the stream says is to be kept."""
+        self._completion: Completion | None = None
         self._hides_usage = not wants_usage
         self._is_finished: dict[int | None, bool] = {}
         """Choice → whether its finish_reason has come."""
@@ -80,8 +84,8 @@ class OpenAIStream:
         """
         try:
             for event in self._sse.feed(chunk):
-                if self.completion is not None and event.data and not self.is_done:
-                    self.completion.add(event.data)
+                if self._completion is not None and event.data and not self.is_done:
+                    self._completion.add(event.data)
                 if out := self._relay(event):
                     yield out
         except SseOverflow:
@@ -101,6 +105,27 @@ class OpenAIStream:
             msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
             raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
         self.is_done = True
+
+    def last(self) -> bytes:
+        """Return the end marker."""
+        return encode(DONE)
+
+    def failed(self, error: PrismError) -> bytes:
+        """Return the event that says why there is no end."""
+        return error_event(error, DialectName.OPENAI)
+
+    def keep(self, *, max_chars: int) -> None:
+        """Put what comes together, for ``answer``."""
+        self._completion = Completion(max_chars=max_chars)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more came than is kept."""
+        return self._completion is not None and self._completion.is_cut
+
+    def answer(self) -> bytes:
+        """Return what has come so far as one chat completion."""
+        return (self._completion or Completion(max_chars=0)).body()
 
     def _relay(self, event: SseEvent) -> bytes:
         if not event.data or self.is_done:

@@ -1,4 +1,4 @@
-"""Chat completions as people read them: a stream put together as one answer, an answer's text.
+"""A stream of chat chunks put together as one completion.
 
 Used where bodies are kept: what is relayed to clients are the vendor's own bytes.
 """
@@ -132,39 +132,3 @@ class Completion:
 def _call(call: dict[str, str]) -> dict[str, object]:
     function = {"name": call.get("name", ""), "arguments": call.get("arguments", "")}
     return {"id": call["id"], "type": call["type"], "function": function}
-
-
-class _Part(msgspec.Struct):
-    text: str | None = None
-
-
-class _Message(msgspec.Struct):
-    content: str | list[_Part] | None = None
-    tool_calls: msgspec.Raw = msgspec.Raw()
-
-
-class _WholeChoice(msgspec.Struct):
-    message: _Message
-
-
-class _Whole(msgspec.Struct):
-    choices: list[_WholeChoice]
-
-
-_decode_whole = msgspec.json.Decoder(_Whole).decode
-
-
-def answer_text(body: bytes) -> str | None:
-    """Return what the first choice of an answer says, tool calls too; None if it is none."""
-    try:
-        choices = _decode_whole(body).choices
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-    if not choices:
-        return None
-    message = choices[0].message
-    content = message.content or ""
-    if not isinstance(content, str):
-        content = "".join(part.text or "" for part in content)
-    calls = bytes(message.tool_calls)
-    return content if calls in (b"", b"null", b"[]") else f"{content}{calls.decode()}"

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from prismd.dialects.openai_error import parse_retry_after, read_embedded_error, read_error
+from prismd.dialects.vendor_error import parse_retry_after, read_embedded_error, read_error
 from prismd.kernel import clock
 
 
