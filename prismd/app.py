@@ -6,19 +6,22 @@ policy makes the load fail, so it can never be served.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prismd.dialects.spoken import action_in
 from prismd.endpoints import chat, health, idempotency
 from prismd.endpoints.asgi import MAX_ROOM_BODY_BYTES, ClientLeft, read_body, wrong_method
 from prismd.endpoints.credentials import Policy
 from prismd.front.gate import Gate, answering
 from prismd.gateway import Gateway
+from prismd.kernel.errors import NotFound
 from prismd.wire.chat import ChatPeek
 
+_MODEL_ACTION = "{model}:"
 HotHandler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
 
 COUNT_TOKENS = "/v1/count_tokens"
@@ -31,6 +34,7 @@ class HotRoute:
 
     method: str
     path: str
+    """Exact, or Google's ``…/{model}:action``, where the model may hold slashes and colons."""
     policy: Policy
     tag: str
     handler: HotHandler
@@ -50,6 +54,44 @@ HOT = (
     HotRoute("GET", "/livez", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),
     HotRoute("GET", "/readyz", Policy.PUBLIC, "health", health.ready, None, _READY),
 )
+
+
+class Actions:
+    """The hot routes with a model and an action in their path."""
+
+    def __init__(self, routes: Iterable[HotRoute]) -> None:
+        """Read the routes' paths; those without a model are left out."""
+        self._handlers: dict[tuple[str, str], HotHandler] = {}
+        for route in routes:
+            prefix, has_model, action = route.path.partition(_MODEL_ACTION)
+            if has_model:
+                self._handlers[prefix, action] = route.handler
+        self._prefixes = tuple({prefix for prefix, _ in self._handlers})
+        self._names = sorted({action for _, action in self._handlers})
+
+    def find(self, scope: Scope) -> HotHandler | None:
+        """Return what serves a request, and put its model into ``path_params``; None: no action.
+
+        Raises:
+            MethodNotAllowed: an action is asked for in another way than by POST.
+            NotFound: the action is not one of ours.
+        """
+        path, method = scope["path"], scope["method"]
+        action = action_in(path)
+        if action is None or not path.startswith(self._prefixes):
+            return None
+        prefix = next(prefix for prefix in self._prefixes if path.startswith(prefix))
+        handler = self._handlers.get((prefix, action))
+        if handler is None:
+            if method != "POST":
+                return None  # a model whose name has a colon
+            known = ", ".join(self._names)
+            msg = f"A model has no action '{action}' here. There are {known}."
+            raise NotFound(msg, code="unknown_action")
+        if method != "POST":
+            raise wrong_method(method, "POST")
+        scope["path_params"] = {"model": path[len(prefix) : -len(action) - 1]}
+        return handler
 
 
 class Rooms:
@@ -86,13 +128,14 @@ class Rooms:
 
 
 class App:
-    """Dispatch: hot routes by exact match, everything else by the rooms."""
+    """Dispatch: hot routes by exact match, then by model and action, all else by the rooms."""
 
     def __init__(self, gateway: Gateway, rooms: Rooms) -> None:
         self._gateway = gateway
         self._rooms = rooms
         self._hot = {(route.method, route.path): route.handler for route in HOT}
         self._hot_methods = {route.path: route.method for route in HOT}
+        self._actions = Actions(HOT)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request that the front has let through."""
@@ -101,6 +144,8 @@ class App:
         if handler is not None:
             return handler(self._gateway, scope, receive, send)
         if path not in self._hot_methods:
+            if (handler := self._actions.find(scope)) is not None:
+                return handler(self._gateway, scope, receive, send)
             return self._serve_room(scope, receive, send)
         takes = self._hot_methods[path]
         if takes != "GET":

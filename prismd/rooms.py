@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
+from prismd.dialects.spoken import dialect_of
 from prismd.endpoints import count_tokens, diagnostics, models
 from prismd.endpoints import usage as own_usage
 from prismd.endpoints.admin import (
@@ -135,27 +136,34 @@ def build(gateway: Gateway, hot: Iterable[HotRow]) -> FastAPI:
     return rooms
 
 
-def _answer(error: PrismError) -> Response:
-    return Response(error_body(error), status_code=error.status, headers=error_headers(error))
+def _answer(request: Request, error: PrismError) -> Response:
+    scope = request.scope
+    dialect = dialect_of(scope["method"], scope["path"], scope["head"])
+    request_id = scope["request_id"]
+    return Response(
+        error_body(error, dialect, request_id=request_id),
+        status_code=error.status,
+        headers=error_headers(error, dialect, request_id=request_id),
+    )
 
 
-async def _prism_error(_: Request, error: Exception) -> Response:
+async def _prism_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, PrismError)  # noqa: S101  # registered for it
-    return _answer(error)
+    return _answer(request, error)
 
 
 async def _fault(request: Request, _: Exception) -> Response:
-    return _answer(internal_error(request.scope["request_id"]))  # the front logs it
+    return _answer(request, internal_error(request.scope["request_id"]))  # the front logs it
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for it
     if error.status_code == MethodNotAllowed.status:
-        return _answer(wrong_method(request.method, _methods_at(request.scope["path"])))
+        return _answer(request, wrong_method(request.method, _methods_at(request.scope["path"])))
     if error.status_code == NotFound.status:
         msg = f"There is nothing at {request.scope['path']}. GET /-/capabilities lists the routes."
-        return _answer(NotFound(msg))
-    return _answer(_not_json())
+        return _answer(request, NotFound(msg))
+    return _answer(request, _not_json())
 
 
 def _methods_at(path: str) -> str:
@@ -176,7 +184,7 @@ def _not_json() -> InvalidRequest:
     return InvalidRequest(msg, code="invalid_json")
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for it
     first = error.errors()[0]
     location = [_speakable(str(part)) for part in first["loc"][1:]]
@@ -199,4 +207,4 @@ async def _invalid(_: Request, error: Exception) -> Response:
         problem = InvalidRequest(
             f"'{param or 'body'}': {text}.", code="invalid_value", param=param or None
         )
-    return _answer(problem)
+    return _answer(request, problem)

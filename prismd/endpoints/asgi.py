@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from itertools import islice
 from operator import methodcaller
 from types import TracebackType
+from urllib.parse import parse_qsl
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ from prismd.kernel.tasks import Deadline
 MAX_ROOM_BODY_BYTES = 1024 * 1024
 """The largest body of what is no inference call; it is read before anything looks at it."""
 _OURS = b"x-prism-"
+_VENDORS = (b"anthropic-", b"openai-")
 _latin_1 = methodcaller("encode", "latin-1", "replace")
 _JSON = (b"content-type", b"application/json")
 MAX_TIMEOUT_MS = 3_600_000
@@ -142,6 +144,12 @@ def _head(reply: Reply, of_body: list[tuple[bytes, bytes]]) -> Message:
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
+def query_of(scope: Scope) -> dict[str, str]:
+    """Return the parameters of a query by name; of one that is given twice, the first."""
+    text = scope["query_string"].decode("latin-1")
+    return dict(reversed(parse_qsl(text, keep_blank_values=True)))
+
+
 def prism_headers(scope: Scope) -> dict[str, str]:
     """Return the ``x-prism-*`` headers of a request: those that stages may look at.
 
@@ -149,14 +157,28 @@ def prism_headers(scope: Scope) -> dict[str, str]:
         InvalidRequest: a value is not ASCII.
     """
     head: Mapping[bytes, bytes] = scope["head"]
-    if not scope["has_own_headers"]:
+    return _texts(head, _OURS) if scope["has_own_headers"] else {}
+
+
+def vendor_headers(scope: Scope) -> dict[str, str]:
+    """Return the headers of a vendor's SDK that may go on to that vendor (``anthropic-beta`` …).
+
+    Raises:
+        InvalidRequest: a value is not ASCII.
+    """
+    names: bytes = scope["header_names"]
+    if b"anthropic-" not in names and b"openai-" not in names:
         return {}
-    ours = [(name, value) for name, value in head.items() if name.startswith(_OURS)]
-    for name, value in ours:
+    return _texts(scope["head"], _VENDORS)
+
+
+def _texts(head: Mapping[bytes, bytes], prefix: bytes | tuple[bytes, ...]) -> dict[str, str]:
+    wanted = [(name, value) for name, value in head.items() if name.startswith(prefix)]
+    for name, value in wanted:
         if not value.isascii():
             text = name.decode("latin-1")
             raise InvalidRequest(f"'{text}' must be ASCII.", code="invalid_header", param=text)
-    return {name.decode("latin-1"): value.decode() for name, value in ours}
+    return {name.decode("latin-1"): value.decode() for name, value in wanted}
 
 
 def timeout_of(headers: Mapping[str, str]) -> float | None:

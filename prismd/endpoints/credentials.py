@@ -9,13 +9,17 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
+from prismd.dialects.spoken import dialect_of
+from prismd.endpoints.asgi import query_of
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.errors import Forbidden
 from prismd.policy.access import client_ip
 from prismd.policy.identity import check_admin, identify
-from prismd.wire.call import Caller
+from prismd.wire.call import Caller, DialectName
 from prismd.wire.key import KeyRecord
+
+_KEY_HEADERS = (b"x-api-key", b"x-goog-api-key")
 
 
 class Policy(StrEnum):
@@ -26,16 +30,30 @@ class Policy(StrEnum):
     ADMIN = "admin"
 
 
-def bearer(scope: Scope) -> str | None:
-    """Return the credential of a request: ``Authorization: Bearer``, else ``x-api-key``."""
+def credential(scope: Scope) -> str | None:
+    """Return the credential of a request: the first that is given, and no other.
+
+    In this order: ``Authorization: Bearer`` (of another scheme it is somebody else's),
+    ``x-api-key`` (Anthropic's SDK), ``x-goog-api-key`` (Google's), and ``?key=``, which only paths
+    of Google's API have. Several are no fault: SDKs insist on a key of their own, and a placeholder
+    there must not shut out the one that a user adds as ``Authorization``. Whether the first is
+    valid is not asked before it is taken, so no other can stand in for one that was revoked.
+    """
     head: Mapping[bytes, bytes] = scope["head"]
-    if (value := head.get(b"authorization")) is not None:
-        if value[:7].lower() != b"bearer ":
-            return ""
+    value = head.get(b"authorization")
+    if value is not None and value[:7].lower() == b"bearer ":
         return value[7:].decode("utf-8", "surrogateescape").strip()
-    if (value := head.get(b"x-api-key")) is not None:
-        return value.decode("utf-8", "surrogateescape")
+    for name in _KEY_HEADERS:
+        if (value := head.get(name)) is not None:
+            return value.decode("utf-8", "surrogateescape")
+    if b"key=" in scope["query_string"] and _takes_key_in_query(scope):
+        return query_of(scope).get("key")
     return None
+
+
+def _takes_key_in_query(scope: Scope) -> bool:
+    dialect = dialect_of(scope["method"], scope["path"], scope["head"])
+    return dialect is DialectName.GOOGLE
 
 
 def caller_of(gateway: Gateway, scope: Scope) -> Caller:
@@ -44,7 +62,7 @@ def caller_of(gateway: Gateway, scope: Scope) -> Caller:
     Raises:
         Unauthenticated: no valid key; Forbidden: it is blocked.
     """
-    key = identify(bearer(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
+    key = identify(credential(scope), gateway.keys, pepper=gateway.pepper, now_s=clock.wall_s())
     if (on_known := scope["exchange"].on_known) is not None:
         on_known()
     return Caller(key, ip_of(gateway, scope))
@@ -68,7 +86,7 @@ def check_operator(gateway: Gateway, scope: Scope) -> None:
             "Set server.tls, or admin.allow_remote: true if a proxy in front does TLS."
         )
         raise Forbidden(msg, code="admin_not_served_here")
-    check_admin(bearer(scope), gateway.snapshot.admin_token)
+    check_admin(credential(scope), gateway.snapshot.admin_token)
     if (on_known := scope["exchange"].on_known) is not None:
         on_known()
 

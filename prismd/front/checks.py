@@ -26,6 +26,7 @@ _SINGLE_HEADERS = frozenset(
         b"idempotency-key",
         b"if-match",
         b"x-api-key",
+        b"x-goog-api-key",
     }
 )
 _BAD_PATH = re.compile(
@@ -33,7 +34,7 @@ _BAD_PATH = re.compile(
     re.IGNORECASE,
 )
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
-_MODEL_PATH = b"/v1/models/"
+_MODEL_PATHS = (b"/v1/models/", b"/v1beta/models/")
 
 
 def check_headers(headers: RawHeaders) -> Head:
@@ -90,7 +91,7 @@ def _host_name(value: bytes) -> str | None:
 def check_path(raw_path: bytes) -> None:
     """Refuse paths that could mean another one after decoding.
 
-    An encoded slash is let through in the model segment only: the OpenAI SDK sends it there.
+    An encoded slash is let through in the model segment only: SDKs send it there.
 
     Raises:
         InvalidRequest: ``invalid_path``.
@@ -105,4 +106,4 @@ def _is_ambiguous(raw_path: bytes) -> bool:
     if _BAD_PATH.search(raw_path):
         return True
     is_slash_hidden = b"%" in raw_path and _ENCODED_SLASH.search(raw_path) is not None
-    return is_slash_hidden and not raw_path.startswith(_MODEL_PATH)
+    return is_slash_hidden and not raw_path.startswith(_MODEL_PATHS)

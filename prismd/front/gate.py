@@ -1,9 +1,9 @@
 """The outermost ASGI layer: request id, head checks, and the last net under every error.
 
 Pure ASGI, one thin wrapper per request. Whatever happens below, the client gets an answer in the
-error shape with an ``x-request-id``, and the process goes on. Three entries of the scope are for
-those below: ``request_id``; ``head``, the headers by name; and ``reply_headers``, which are put on
-the answer whatever it will be.
+error shape of its dialect with an ``x-request-id``, and the process goes on. Four entries of the
+scope are for those below: ``request_id``; ``head``, the headers by name; ``header_names``, their
+names as one text; and ``reply_headers``, which are put on the answer whatever it will be.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prismd.dialects.errors import error_body, error_headers
+from prismd.dialects.spoken import dialect_of
 from prismd.front import spelling
 from prismd.front.checks import check_headers, check_host, check_path
 from prismd.gateway import Gateway
@@ -54,7 +55,8 @@ class Gate:
 
         try:
             head = check_headers(scope["headers"])
-            uses_ours, is_later = spelling.used_in(head)
+            names = scope["header_names"] = b"".join(head)
+            uses_ours, is_later = spelling.used_in(head, names)
             if is_later:
                 scope["headers"] = spelling.to_ours(scope["headers"])
                 head = check_headers(scope["headers"])
@@ -63,7 +65,7 @@ class Gate:
             check_path(scope["raw_path"])
             await self._app(scope, receive, send_on)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # the last net
-            await _tell(error, request_id, None if started else send_on)
+            await _tell(error, scope, None if started else send_on)
 
 
 def answering(app: ASGIApp) -> ASGIApp:
@@ -80,13 +82,14 @@ def answering(app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, send_on)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # as the gate
-            await _tell(error, scope["request_id"], None if started else send_on)
+            await _tell(error, scope, None if started else send_on)
 
     return answered
 
 
-async def _tell(error: BaseException, request_id: str, send: Send | None) -> None:
+async def _tell(error: BaseException, scope: Scope, send: Send | None) -> None:
     """Answer an error; ``send`` is None when an answer has begun, and there is only the log."""
+    request_id = scope["request_id"]
     if isinstance(error, asyncio.CancelledError):  # only the end of the time to shut down does that
         error = shutting_down()
     elif not isinstance(error, PrismError):
@@ -95,7 +98,7 @@ async def _tell(error: BaseException, request_id: str, send: Send | None) -> Non
     if send is None:
         log.warning("request %s broke off: %s", request_id, error.message)
     else:
-        await send_error(send, error)
+        await send_error(send, error, scope)
 
 
 def internal_error(request_id: str) -> Internal:
@@ -119,10 +122,15 @@ def _with_absent(
     return [*headers, *(header for header in encoded if header[0] not in present)]
 
 
-async def send_error(send: Send, error: PrismError) -> None:
-    """Answer with an error."""
-    body = error_body(error)
-    headers = error_headers(error) | {"content-length": str(len(body))}
+async def send_error(send: Send, error: PrismError, scope: Scope) -> None:
+    """Answer with an error, in the dialect of the request."""
+    # Of a head that was refused there is no other form.
+    head = scope.get("head") or dict(scope["headers"])
+    dialect = dialect_of(scope["method"], scope["path"], head)
+    request_id = scope["request_id"]
+    body = error_body(error, dialect, request_id=request_id)
+    headers = error_headers(error, dialect, request_id=request_id)
+    headers["content-length"] = str(len(body))
     raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": error.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

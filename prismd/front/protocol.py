@@ -20,12 +20,14 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from prismd.dialects.spoken import dialect_of
 from prismd.front import refusals
 from prismd.front.door import Door
 from prismd.front.exchange import Exchange
 from prismd.front.refusals import MAX_HEAD_BYTES, MAX_HEADERS, MAX_REQUEST_LINE_BYTES
 from prismd.kernel.errors import InvalidRequest, Overloaded, PrismError
 from prismd.kernel.outbox import outbox_of
+from prismd.wire.call import DialectName
 
 MAX_PIPELINED = 16
 """Requests that may wait for an answer to one before them; the connection is closed after them."""
@@ -41,6 +43,7 @@ _SURE_BYTES = MAX_REQUEST_LINE_BYTES - 32
 """A target up to here is short enough with every method that the parser knows."""
 _KNOWN_BYTES = 64
 """Targets up to here are remembered: a few are asked for again and again."""
+_CALLS = (b"/v1/", b"/v1beta/")
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 MIN_WRITTEN_BYTES = 48 * 1024
 """What a client must receive within the slow reader timeout, or all that waits if it is less."""
@@ -62,6 +65,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
     ) -> None:
         """Serve one connection; ``door`` is shared by all, the rest is uvicorn's."""
         super().__init__(config, server_state, app_state, _loop)
+        self.url, self.headers = b"", []
         self._door = door
         self._outbox = outbox_of(self.loop)
         self._is_head_open = False
@@ -161,16 +165,17 @@ class PrismHttpProtocol(HttpToolsProtocol):
         """Let a request in whose head is within its limits."""
         self._is_head_open, self._is_progress = False, True
         self._stop_read_timer()
-        headers, self.headers = self.headers, []
+        headers = self.headers
         head_bytes = len(self.url) + len(b"".join(chain.from_iterable(headers)))
         if head_bytes > MAX_HEAD_BYTES or len(headers) > MAX_HEADERS:
             self._refusal = refusals.head_too_large()
             raise self._refusal
+        self.headers = []
         before, method = self.cycle, self.parser.get_method()
         if self._is_shed(method):
             self._is_refused = True
             self._outbox.flush()
-            self.transport.write(refusals.too_many_calls())
+            self.transport.write(refusals.too_many_calls(self._dialect()))
             return
         if len(self._pipelined) >= MAX_PIPELINED:
             msg = "Too many requests were sent ahead of their answers."
@@ -194,7 +199,7 @@ class PrismHttpProtocol(HttpToolsProtocol):
         that are served. Behind a call that still runs it is served: answers have an order.
         """
         return (
-            self.url.startswith(b"/v1/")
+            self.url.startswith(_CALLS)
             and (self.cycle is None or self.cycle.response_complete)
             and method == b"POST"
             and not self._door.load.lets_in()
@@ -335,8 +340,14 @@ class PrismHttpProtocol(HttpToolsProtocol):
         if not (cycle and (cycle.response_started if is_running else cycle.more_body)):
             error = self._refusal or refusals.no_http()
             self._outbox.flush()
-            self.transport.write(refusals.answer(error))
+            self.transport.write(refusals.answer(error, self._dialect()))
         self._close()
+
+    def _dialect(self) -> DialectName:
+        """Return the dialect of what has come of a request, which may be any bytes."""
+        path = unquote(self.url.partition(b"?")[0].decode("latin-1"))
+        method = self.parser.get_method().decode("latin-1") if self.url else ""
+        return dialect_of(method, path, dict(self.headers))
 
     def _stop_read_timer(self) -> None:
         if self._read_timer is not None:

@@ -7,6 +7,7 @@ from prismd.dialects.errors import error_body, error_headers
 from prismd.kernel.errors import HeadTooLarge, InvalidRequest, PrismError, TargetTooLong
 from prismd.kernel.ids import new_id
 from prismd.policy.load import overloaded
+from prismd.wire.call import DialectName
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
@@ -34,27 +35,31 @@ def no_http() -> InvalidRequest:
     return InvalidRequest("This is no valid HTTP/1.1 request.", code="invalid_http")
 
 
-def answer(error: PrismError) -> bytes:
+def answer(error: PrismError, dialect: DialectName) -> bytes:
     """Write the whole answer, the last one on its connection."""
-    head, body = _without_id(error, {"connection": "close"})
-    return head + f"x-request-id: {new_id('req')}\r\n\r\n".encode() + body
+    return _written(error, dialect, new_id("req"), {"connection": "close"})
 
 
-def too_many_calls() -> bytes:
+def too_many_calls(dialect: DialectName) -> bytes:
     """Write the whole answer to a call that comes when more come than can be served."""
-    head, body = _too_many_calls()
-    return head + f"x-request-id: {new_id('req')}\r\n\r\n".encode() + body
+    known_id, text = _too_many_calls(dialect)
+    return text.replace(known_id, new_id("req").encode())
 
 
 @cache
-def _too_many_calls() -> tuple[bytes, bytes]:
-    return _without_id(overloaded("more calls come than this process can handle"), {})
+def _too_many_calls(dialect: DialectName) -> tuple[bytes, bytes]:
+    """Return an answer, and the id in it, which is as long as any other."""
+    known_id = new_id("req")
+    error = overloaded("more calls come than this process can handle")
+    return known_id.encode(), _written(error, dialect, known_id, {})
 
 
-def _without_id(error: PrismError, more: dict[str, str]) -> tuple[bytes, bytes]:
-    """Return the head of an answer up to its last header, and the body."""
-    body = error_body(error)
-    headers = error_headers(error) | {"content-length": str(len(body))} | more
+def _written(
+    error: PrismError, dialect: DialectName, request_id: str, more: dict[str, str]
+) -> bytes:
+    body = error_body(error, dialect, request_id=request_id)
+    headers = error_headers(error, dialect, request_id=request_id) | more
+    headers |= {"content-length": str(len(body)), "x-request-id": request_id}
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join(lines).encode() + b"\r\n", body
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

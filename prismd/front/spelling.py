@@ -12,13 +12,12 @@ _OURS = b"x-prism-"
 _LATER = b"x-agentcc-"
 
 
-def used_in(head: Mapping[bytes, bytes]) -> tuple[bool, bool]:
+def used_in(head: Mapping[bytes, bytes], names: bytes) -> tuple[bool, bool]:
     """Say whether a request uses our spelling, and the later one.
 
-    ``head`` are its headers by name. They are looked through as one text, so that most, which have
-    neither, are not looked at one by one; a name that only holds one counts as ours.
+    ``head`` are its headers by name, and ``names`` all their names as one text: most requests have
+    neither, and are not looked through one by one. A name that only holds one counts as ours.
     """
-    names = b"".join(head)
     is_later = _LATER in names and any(name.startswith(_LATER) for name in head)
     return _OURS in names, is_later
 

@@ -101,9 +101,9 @@ def test_compressed_bodies_are_refused() -> None:
 
 def test_the_later_spelling_is_understood_and_repeated() -> None:
     headers = [(b"x-agentcc-request-timeout", b"5"), (b"accept", b"*")]
-    assert spelling.used_in(dict(headers))[1]
-    assert spelling.used_in({b"x-prism-a": b"1"}) == (True, False)
-    assert spelling.used_in({b"x-request-id": b"1"}) == (False, False)
+    assert spelling.used_in(dict(headers), b"x-agentcc-request-timeout")[1]
+    assert spelling.used_in({b"x-prism-a": b"1"}, b"x-prism-a") == (True, False)
+    assert spelling.used_in({b"x-request-id": b"1"}, b"x-request-id") == (False, False)
     assert spelling.to_ours(headers) == [(b"x-prism-request-timeout", b"5"), (b"accept", b"*")]
     answer = [(b"x-prism-cost", b"1"), (b"date", b"x")]
     assert spelling.with_later(answer) == [*answer, (b"x-agentcc-cost", b"1")]
