@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from prismd.config.load import LoadedConfig
 from prismd.config.model import Config
-from prismd.config.problem import ConfigPath, ConfigProblem
+from prismd.config.problem import ConfigProblem
 from prismd.config.providers import ProviderConfig
-from prismd.config.secrets import SecretRef, resolve
+from prismd.config.secrets import resolve
 from prismd.config.values import MAX_DURATION_S
 from prismd.kernel import clock
 from prismd.kernel.errors import ConfigError, UpstreamError, UpstreamTimeout
@@ -27,9 +27,7 @@ from prismd.metering.overrides import PriceOverrides
 from prismd.metering.prices import PriceBook, PricedModel
 from prismd.policy.access import Network, parse_networks
 from prismd.providers import fake
-from prismd.providers.base import AuthKind, ProviderSpec, Upstream
-from prismd.providers.registry import by_type, nearest_type, type_names
-from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.providers.setup import connect
 from prismd.routing.catalog import Catalog, Provider, Target
 from prismd.routing.offer import Offer, OfferName, make_offer
 from prismd.routing.plan import plan
@@ -250,75 +248,20 @@ class _Faults:
 
 
 def _provider(provider_id: str, section: ProviderConfig, outbound: Outbound) -> Provider:
-    path: ConfigPath = ("providers", provider_id)
-    spec = by_type(section.type)
-    if spec is None:
-        near = nearest_type(section.type)
-        hint = f'did you mean "{near}"?' if near else f"known: {', '.join(type_names())}"
-        msg = f"providers.{provider_id}.type is no vendor that is known here; {hint}"
-        raise ConfigProblem((*path, "type"), msg)
-    if spec is fake.SPEC and section.base_url is None:
-        known = section.models or tuple(fake.MODELS)
-        upstream: Upstream = fake.FakeUpstream(provider_id=provider_id)
-        return Provider(provider_id, spec, None, upstream, known, is_local=True)
-    try:
-        base_url = resolve_base_url(spec, section.base_url)
-    except ValueError as error:
-        raise ConfigProblem(path, f"providers.{provider_id}: {error}") from None
-    credential = _credential(path, spec, section)
-    headers = _headers(path, section)
-    try:
-        upstream = HttpUpstream(
-            spec,
-            provider_id=provider_id,
-            base_url=section.base_url,
-            credential=credential,
-            headers=headers,
-            timeout_s=UPSTREAM_TIMEOUT_S,
-            ca_file=section.ca_file,
-            skip_tls=section.skip_tls,
-            max_concurrent=section.max_concurrent,
-            conn_pool_size=section.conn_pool_size,
-            outbound=outbound,
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        msg = f"providers.{provider_id}.ca_file cannot be used: {reason}"
-        raise ConfigProblem((*path, "ca_file"), msg) from None
-    except ValueError as error:  # the URL has been looked at: it is the credential
-        msg = f"providers.{provider_id}.api_key refers to {section.api_key}: {error}"
-        raise ConfigProblem((*path, "api_key"), msg) from None
-    asks = section.auto_discover
+    reached = connect(provider_id, section, timeout_s=UPSTREAM_TIMEOUT_S, outbound=outbound)
+    spec, base_url = reached.spec, reached.base_url
+    is_asked = section.models is None if section.auto_discover is None else section.auto_discover
+    is_inside = base_url is None
     return Provider(
         provider_id,
         spec,
         base_url,
-        upstream,
-        section.models,
-        is_local=_is_loopback(base_url),
-        is_asked=section.models is None if asks is None else asks,
+        reached.upstream,
+        (section.models or tuple(fake.MODELS)) if is_inside else section.models,
+        is_local=base_url is None or _is_loopback(base_url),
+        is_asked=is_asked and not is_inside,
+        passed_headers=spec.passed_headers | {name.lower() for name in section.pass_headers},
     )
-
-
-def _credential(path: ConfigPath, spec: ProviderSpec, section: ProviderConfig) -> Secret | None:
-    if section.api_key is not None:
-        return resolve(section.api_key, (*path, "api_key"))
-    if spec.auth is AuthKind.NONE or section.base_url is not None:
-        return None
-    usual = spec.api_key_env[0] if spec.api_key_env else "NAME"
-    if spec.api_key_env:
-        msg = f"providers.{path[1]} needs an api_key, for example env:{usual}"
-        raise ConfigProblem(path, msg)
-    return None
-
-
-def _headers(path: ConfigPath, section: ProviderConfig) -> dict[str, str]:
-    return {
-        name: resolve(value, (*path, "headers", name)).reveal()
-        if isinstance(value, SecretRef)
-        else value
-        for name, value in section.headers.items()
-    }
 
 
 def _is_loopback(base_url: str) -> bool:

@@ -7,13 +7,23 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from prismd.config.secrets import READ_REFERENCE, SecretField, SecretRef, parse_if_reference
 from prismd.config.section import Section
-from prismd.config.unavailable import API_FORMATS
-from prismd.config.values import Duration, Name, Switch, Whole
+from prismd.config.values import AbsolutePath, Duration, Name, Switch, Whole
+from prismd.wire.call import DialectName
 
+_API_FORMATS = {
+    "openai": DialectName.OPENAI,
+    "anthropic": DialectName.ANTHROPIC,
+    "gemini": DialectName.GOOGLE,
+    "google": DialectName.GOOGLE,
+    "bedrock": DialectName.BEDROCK,
+    "cohere": DialectName.COHERE,
+}
+_API_VERSION = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}(?:-preview)?|preview|latest")
+_PLACE = re.compile(r"[a-z0-9](?:[a-z0-9:.-]{0,62}[a-z0-9])?")
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _CREDENTIAL_HEADER = re.compile(
@@ -73,8 +83,25 @@ def _header_value(value: object) -> object:
 
 
 def _api_format(value: object) -> object:
-    if value in API_FORMATS:
-        msg = f"cannot be {value}: that format is not available in this version, only openai is"
+    if value == "azure":
+        msg = "cannot be azure: write type: azure"
+        raise ValueError(msg)
+    if not isinstance(value, str) or value not in _API_FORMATS:
+        msg = f"must be one of {', '.join(_API_FORMATS)}"
+        raise ValueError(msg)
+    return _API_FORMATS[value]
+
+
+def _api_version(value: str) -> str:
+    if not _API_VERSION.fullmatch(value):
+        msg = "must be a version of Azure's API, such as 2024-10-21"
+        raise ValueError(msg)
+    return value
+
+
+def _place(value: str) -> str:
+    if not _PLACE.fullmatch(value):
+        msg = "must be a name of small letters, digits and -, such as us-east-1"
         raise ValueError(msg)
     return value
 
@@ -108,6 +135,13 @@ HeaderName = Annotated[str, AfterValidator(_header_name)]
 HeaderValue = Annotated[str | SecretField, BeforeValidator(_header_value)]
 
 
+ApiFormat = Annotated[
+    DialectName,
+    BeforeValidator(_api_format),
+    WithJsonSchema({"type": "string", "enum": list(_API_FORMATS)}),
+]
+
+
 class ProviderConfig(Section):
     """One vendor account or self-hosted server."""
 
@@ -115,14 +149,43 @@ class ProviderConfig(Section):
     """Vendor, such as openai, groq, ollama or fake. It brings base URL, authentication and prices;
     openai with a base_url of your own is any server that speaks OpenAI's API."""
 
-    api_format: Annotated[Literal["openai"], BeforeValidator(_api_format)] = "openai"
-    """Wire format that the vendor speaks; only openai in this version."""
+    api_format: ApiFormat | None = None
+    """Wire format that its server speaks: openai, anthropic, gemini, bedrock or cohere; without it,
+    the vendor's own."""
+
+    api_version: Annotated[Name, AfterValidator(_api_version)] | None = None
+    """Azure: use the API of this version, with deployments in its paths; without it, the v1 API."""
 
     base_url: Name | None = None
     """Where its API is; without it, the vendor's own. ``/v1`` is added if there is no path."""
 
     api_key: Annotated[SecretField | None, READ_REFERENCE] = None
     """Credential, as a reference: ``env:NAME`` or ``file:/path``."""
+
+    auth_type: Literal["api-key", "bearer", "x-api-key", "x-goog-api-key"] | None = None
+    """How the credential travels, where it is not the vendor's usual way: bearer for a token of
+    Entra ID at Azure."""
+
+    aws_region: Annotated[Name, AfterValidator(_place)] | None = None
+    """Bedrock: the region, such as us-east-1."""
+
+    aws_access_key_id: Annotated[SecretField | None, READ_REFERENCE] = None
+    """Bedrock: id of the access key that signs calls, as a reference."""
+
+    aws_secret_access_key: Annotated[SecretField | None, READ_REFERENCE] = None
+    """Bedrock: the access key's secret, as a reference."""
+
+    aws_session_token: Annotated[SecretField | None, READ_REFERENCE] = None
+    """Bedrock: token of a temporary access key, as a reference."""
+
+    credentials_file: AbsolutePath | None = None
+    """Vertex: key file (JSON) of a service account, or of a user."""
+
+    project: Annotated[Name, AfterValidator(_place)] | None = None
+    """Vertex: the project; without it, that of the key file."""
+
+    location: Annotated[Name, AfterValidator(_place)] | None = None
+    """Vertex: the location, such as europe-west4; without it, global."""
 
     models: Annotated[tuple[Name, ...] | None, AfterValidator(_once_each)] = None
     """Model names there; without it, the vendor is asked."""
@@ -132,6 +195,9 @@ class ProviderConfig(Section):
 
     headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_check_headers)] = {}
     """Further headers of each call: text, or a reference to a secret."""
+
+    pass_headers: tuple[HeaderName, ...] = ()
+    """Headers of clients that go on to it, beside those that its vendor's users need."""
 
     on_disconnect: Literal["cancel", "drain"] = "cancel"
     """When a client leaves: cancel cuts the answer and estimates what it cost; drain reads it to

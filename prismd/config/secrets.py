@@ -57,7 +57,18 @@ def resolve(ref: SecretRef, path: ConfigPath, env: Mapping[str, str] = os.enviro
 
 
 def _read(ref: SecretRef, path: ConfigPath) -> str:
-    """Return a file's text without its final line end; refuse what others can read or change."""
+    """Return a file's text without its final line end."""
+    # What is no UTF-8 becomes U+FFFD, and that is refused with all else that is not ASCII.
+    text = read_file(ref, path).decode("utf-8", "replace")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def read_file(ref: SecretRef, path: ConfigPath) -> bytes:
+    """Return what is in the file that the setting at ``path`` refers to.
+
+    Raises:
+        ConfigProblem: it is not there, too large, or others can read or change it.
+    """
     what = f"{dotted(path)} refers to {ref}, which"
     file = Path(ref.name)
     try:
@@ -69,12 +80,10 @@ def _read(ref: SecretRef, path: ConfigPath) -> str:
             raise ConfigProblem(path, msg)
         if info.st_size > MAX_SECRET_BYTES:
             raise ConfigProblem(path, f"{what} is larger than {MAX_SECRET_BYTES} bytes")
-        # What is no UTF-8 becomes U+FFFD, and that is refused with all else that is not ASCII.
-        text = file.read_bytes().decode("utf-8", "replace")
+        return file.read_bytes()
     except OSError as error:
         msg = f"{what} cannot be read: {(error.strerror or 'I/O error').lower()}"
         raise ConfigProblem(path, msg) from None
-    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _parse(value: object) -> SecretRef:

@@ -34,11 +34,6 @@ _HINTS: dict[str, str] = {
     "otel": "",
     "privacy": "",
     "prometheus": "metrics are always at /-/metrics",
-    "providers.*.aws_access_key_id": "",
-    "providers.*.aws_region": "",
-    "providers.*.aws_secret_access_key": "",
-    "providers.*.aws_session_token": "",
-    "providers.*.credentials_file": "",
     "providers.*.local": "",
     "providers.*.priority": "providers are tried in the order in which they are written",
     "providers.*.rotation": "",
@@ -67,9 +62,6 @@ _HINTS: dict[str, str] = {
     "tool_policy": "allowed_tools and denied_tools belong to keys: prismctl keys create",
 }
 """Dotted name, ``*`` for any provider id → what to do instead, where there is something."""
-
-API_FORMATS = ("anthropic", "azure", "bedrock", "cohere", "gemini", "google")
-"""Values of ``providers.*.api_format`` that are known but not spoken yet."""
 
 _SECRET_STORES = ("aws-sm://", "azure-kv://", "cred:", "gcp-sm://", "vault://")
 

@@ -22,7 +22,10 @@ def auth_headers(kind: AuthKind, credential: Secret | None) -> tuple[tuple[str, 
     match kind:
         case AuthKind.BEARER:
             return (("authorization", f"Bearer {value}"),)
-        case AuthKind.API_KEY_HEADER:
-            return (("api-key", value),)
+        case AuthKind.API_KEY_HEADER | AuthKind.X_API_KEY | AuthKind.GOOGLE_KEY:
+            return ((kind.value, value),)
+        case AuthKind.AWS | AuthKind.GOOGLE_ACCOUNT:
+            msg = "the credential is made for each call, by a signer"
+            raise ValueError(msg)
         case _:
             assert_never(kind)

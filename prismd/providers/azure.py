@@ -1,15 +1,41 @@
-"""Azure OpenAI (v1 API): the base URL is the resource's own, ending in ``/openai/v1``."""
+"""Azure OpenAI: the base URL is the resource's own; models are the names of its deployments.
 
-from prismd.providers.base import AuthKind, ProviderSpec
+Without ``api_version`` it is the v1 API, whose URL ends in ``/openai/v1``; with one, the paths name
+the deployment.
+"""
+
+from dataclasses import replace
+
+from prismd.providers.base import OPENAI_PASSED, AuthKind, Endpoint, ProviderSpec
 from prismd.providers.openai import OPENAI_RULES
+from prismd.providers.params import NO_RULES
+from prismd.wire.call import Op
+
+_KNOWS_COMPLETION_TOKENS = "2024-09-01"
+"""The first ``api_version`` that takes ``max_completion_tokens``."""
 
 SPEC = ProviderSpec(
     type="azure",
     title="Azure OpenAI",
     docs_url="https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle",
     base_url=None,
+    base_path="/openai/v1",
     auth=AuthKind.API_KEY_HEADER,
-    api_key_env=("AZURE_OPENAI_API_KEY",),
+    passed_headers=OPENAI_PASSED,
     rules=OPENAI_RULES,
+    api_key_env=("AZURE_OPENAI_API_KEY",),
     prices_id="azure",
 )
+
+
+def of_version(api_version: str) -> ProviderSpec:
+    """Return the table of the API of a version, such as ``2024-10-21``."""
+    path = f"/openai/deployments/{{model}}/chat/completions?api-version={api_version}"
+    is_new = api_version >= _KNOWS_COMPLETION_TOKENS
+    return replace(
+        SPEC,
+        base_path="",
+        ops={Op.CHAT: Endpoint(path)},
+        rules=SPEC.rules if is_new else NO_RULES,
+        listing=None,
+    )

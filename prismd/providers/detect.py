@@ -13,8 +13,8 @@ from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError
 from prismd.kernel.secret import KEY_PREFIX
 from prismd.providers.base import ProviderSpec
+from prismd.providers.listing import read_page
 from prismd.providers.registry import ALL
-from prismd.providers.sender import read_model_ids
 
 PROBE_TIMEOUT_S = 0.3
 """For all local probes together: they run at once."""
@@ -95,7 +95,7 @@ async def _answers(outbound: Outbound, spec: ProviderSpec) -> bool:
             try:
                 if response.status != HTTPStatus.OK or _is_prism(response.headers):
                     return False
-                return read_model_ids(await response.read()) is not None
+                return read_page(await response.read()) is not None
             finally:
                 await response.aclose()
     except (OutboundError, TimeoutError):

@@ -1,12 +1,30 @@
 """Mistral AI."""
 
 from prismd.providers.base import ProviderSpec
+from prismd.providers.params import Clamp, Drop, MapRole, MapValue, Rename, Rules
+
+_ALWAYS = {"include_usage": True}
+"""What it does without being asked; it refuses the question."""
 
 SPEC = ProviderSpec(
     type="mistral",
     title="Mistral AI",
     docs_url="https://docs.mistral.ai/api/",
     base_url="https://api.mistral.ai/v1",
+    rules=Rules(
+        Rename("max_completion_tokens", "max_tokens"),
+        Rename("seed", "random_seed"),
+        MapValue("tool_choice", {"required": "any"}),
+        MapRole("developer", "system"),
+        Clamp("temperature", 0, 1.5),
+        Drop("stream_options", unless=_ALWAYS),
+        Drop("logit_bias"),
+        Drop("logprobs", unless=False),
+        Drop("top_logprobs"),
+        Drop("service_tier", unless="auto"),
+        Drop("store", unless=False),
+        Drop("user"),
+    ),
     api_key_env=("MISTRAL_API_KEY",),
     prices_id="mistral",
 )

@@ -1,27 +1,28 @@
 """OpenAI."""
 
-from prismd.providers.base import ProviderSpec
+from prismd.providers.base import OPENAI_ENDPOINTS, OPENAI_PASSED, Endpoint, ProviderSpec
 from prismd.providers.params import Drop, MapRole, Rename, Rules
+from prismd.wire.call import DialectName, Op
 
-_REASONING = ("o1", "o3", "o4", "gpt-5")
-_CHAT = ("gpt-5-chat", "gpt-5.1-chat", "gpt-5.2-chat")
+_TEXT_MODELS = ("gpt-3.5-turbo-instruct", "davinci-002", "babbage-002", "ft:davinci", "ft:babbage")
+_O_SERIES = ("o1", "o3", "o4")
+_REASONING = (*_O_SERIES, "gpt-5")
+_OTHERS = ("gpt-5-chat", "gpt-5.")
+"""Take what steers sampling, the latter as long as they are not asked to reason."""
 
 OPENAI_RULES = Rules(
-    Rename("max_tokens", "max_completion_tokens"),
+    Rename("max_tokens", "max_completion_tokens", but=_TEXT_MODELS),
     MapRole("developer", "user", models=("o1-mini", "o1-preview")),
     MapRole("system", "user", models=("o1-mini", "o1-preview")),
-    *(
-        Drop(name, unless, models=_REASONING, but=_CHAT)
-        for name, unless in (
-            ("temperature", 1),
-            ("top_p", 1),
-            ("presence_penalty", 0),
-            ("frequency_penalty", 0),
-            ("logprobs", False),
-            ("top_logprobs", None),
-            ("logit_bias", None),
-        )
-    ),
+    Drop("temperature", unless=1, models=_REASONING, but=_OTHERS),
+    Drop("top_p", unless=1, models=_REASONING, but=_OTHERS),
+    Drop("presence_penalty", unless=0, models=_REASONING, but=_OTHERS),
+    Drop("frequency_penalty", unless=0, models=_REASONING, but=_OTHERS),
+    Drop("logprobs", unless=False, models=_REASONING, but=_OTHERS),
+    Drop("top_logprobs", models=_REASONING, but=_OTHERS),
+    Drop("logit_bias", models=_REASONING, but=_OTHERS),
+    Drop("stop", models=("o3", "o4", "gpt-5"), but=_OTHERS),
+    Drop("parallel_tool_calls", unless=True, models=_O_SERIES),
 )
 """Models that reason refuse what would steer how they sample."""
 
@@ -30,9 +31,13 @@ SPEC = ProviderSpec(
     title="OpenAI",
     docs_url="https://platform.openai.com/docs/api-reference/chat",
     base_url="https://api.openai.com/v1",
-    api_key_env=("OPENAI_API_KEY",),
-    rules=OPENAI_RULES,
     is_generic=True,
-    passed_headers=frozenset({"openai-beta"}),
+    ops={
+        **OPENAI_ENDPOINTS,
+        Op.COMPLETIONS: Endpoint("/completions", DialectName.COMPLETIONS, models=_TEXT_MODELS),
+    },
+    passed_headers=OPENAI_PASSED,
+    rules=OPENAI_RULES,
+    api_key_env=("OPENAI_API_KEY",),
     prices_id="openai",
 )

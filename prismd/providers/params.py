@@ -5,7 +5,7 @@ dialect has written the request, so they use the vendor's own names. What the ve
 because of a rule is named as the field is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -118,23 +118,82 @@ class MapRole(_ForModels):
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; nothing is lost."""
         messages = fields.get("messages")
-        if isinstance(messages, msgspec.Raw):
-            if self.role.encode() not in bytes(messages):
-                return None  # as nearly all are: nothing is read
-            messages = _decode_messages(messages)
-        if not isinstance(messages, list):
-            return None
-        fields["messages"] = [self._renamed(message) for message in messages]
+        if isinstance(messages, msgspec.Raw) and self.role.encode() not in bytes(messages):
+            return None  # as nearly all are: nothing is read
+        try:
+            fields["messages"] = [self._renamed(message) for message in _messages(fields)]
+        except (msgspec.DecodeError, RecursionError):
+            return None  # the vendor says what it thinks of it
         return None
 
-    def _renamed(self, message: dict[str, object]) -> dict[str, object]:
-        is_it = _value(message.get("role")) == self.role
-        return {**message, "role": self.to} if is_it else message
+    def _renamed(self, message: object) -> object:
+        parts = _decode_members(message) if isinstance(message, msgspec.Raw) else message
+        if not isinstance(parts, dict) or _value(parts.get("role")) != self.role:
+            return message
+        return {**parts, "role": self.to}
 
 
-Rule: TypeAlias = Drop | Rename | Clamp | Default | MapValue | MapRole
+@dataclass(frozen=True, slots=True)
+class OneOf(_ForModels):
+    """The vendor takes only one of these two."""
 
-_decode_messages = msgspec.json.Decoder(list[dict[str, msgspec.Raw]]).decode
+    kept: str
+    name: str
+    unless: object = None
+    """As of ``Drop``."""
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; return the name of what is lost."""
+        is_kept = _value(fields.get(self.kept)) is not None
+        return Drop(self.name, self.unless).apply(fields) if is_kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaAsText(_ForModels):
+    """The vendor knows ``json_object`` but not ``json_schema``: the model is told of the schema.
+
+    It cannot be held to it, so that is told to the caller as lost.
+    """
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; return what the vendor does not see to."""
+        try:
+            wanted = _decode_format(jsonio.encode(fields.get("response_format")))
+            messages = _messages(fields)
+        except (msgspec.DecodeError, RecursionError):
+            return None  # the vendor says what it thinks of it
+        if wanted.type != "json_schema":
+            return None
+        schema = bytes(wanted.json_schema.schema).decode()
+        text = f"Answer with one JSON object and nothing else. It fits this JSON schema: {schema}"
+        fields["messages"] = [{"role": "system", "content": text}, *messages]
+        fields["response_format"] = {"type": "json_object"}
+        return "json_format"
+
+
+Rule: TypeAlias = Drop | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText
+
+
+class _Schema(msgspec.Struct):
+    schema: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Format(msgspec.Struct):
+    type: str
+    json_schema: _Schema = msgspec.field(default_factory=_Schema)
+
+
+_decode_format = msgspec.json.Decoder(_Format).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def _messages(fields: Fields) -> Sequence[object]:
+    """Return the messages, each still as it is; raises DecodeError."""
+    messages = fields.get("messages")
+    if isinstance(messages, msgspec.Raw):
+        return _decode_messages(messages)
+    return messages if isinstance(messages, list) else ()
 
 
 class Rules:
@@ -166,4 +225,9 @@ def _of_model(rules: Rules, model: str) -> tuple[Rule, ...]:
 
 def _value(value: object) -> object:
     """Return what a field says; the caller's own bytes are read."""
-    return jsonio.decode(bytes(value)) if isinstance(value, msgspec.Raw) else value
+    if not isinstance(value, msgspec.Raw):
+        return value
+    try:
+        return jsonio.decode(bytes(value))
+    except ValueError:  # too deep to be any value that a rule is about
+        return value

@@ -5,14 +5,13 @@ the base URL: it is put on the request here, after everything else, and a redire
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, quote, urlsplit
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.vendor_error import read_error
-from prismd.kernel import jsonio
 from prismd.kernel.errors import UpstreamError, UpstreamTimeout
 from prismd.kernel.http1_answer import Answer
 from prismd.kernel.outbound import Outbound
@@ -20,10 +19,14 @@ from prismd.kernel.outbound_error import OutboundError, OutboundRefused, Outboun
 from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin, PoolUse
 from prismd.kernel.secret import Secret
 from prismd.providers.auth import auth_headers
-from prismd.providers.base import ProviderSpec
+from prismd.providers.base import ProviderSpec, Signer
+from prismd.providers.listing import MAX_MODELS, MAX_PAGES, read_page, with_query
+
+MAX_HEADS = 4_096
+"""Heads that are remembered."""
 
 LIST_TIMEOUT_S = 5.0
-"""How long a vendor may take to list its models."""
+"""How long a vendor may take for a page of its list of models."""
 
 _REDIRECTS = range(300, 400)
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
@@ -36,7 +39,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 def resolve_base_url(spec: ProviderSpec, given: str | None) -> str:
     """Return the base URL to use, without a slash at its end.
 
-    The vendor's own is taken as it is. What the operator gives gets ``/v1`` if it has no path.
+    The vendor's own is taken as it is. What the operator gives gets the usual path if it has none.
 
     Raises:
         ValueError: none is known, or the given one is no plain http(s) URL.
@@ -53,7 +56,7 @@ def resolve_base_url(spec: ProviderSpec, given: str | None) -> str:
     if parts.query or parts.fragment or parts.username is not None:
         msg = "base_url must not hold a user, a query or a fragment; give the key as api_key"
         raise ValueError(msg)
-    path = parts.path.rstrip("/") or "/v1"
+    path = parts.path.rstrip("/") or spec.base_path
     try:
         _ascii_host(parts)
     except ValueError:
@@ -113,6 +116,7 @@ class HttpUpstream:
         provider_id: str,
         base_url: str | None = None,
         credential: Secret | None = None,
+        signer: Signer | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
         ca_file: str | None = None,
@@ -128,6 +132,7 @@ class HttpUpstream:
             provider_id: The name in the config; messages use it.
             base_url: The operator's, or None for the vendor's own.
             credential: None sends no credential.
+            signer: What makes the credential of each call, where it is not always the same.
             headers: Further headers for each call, from the config.
             timeout_s: From sending to the head, and again for a body that is read whole.
             ca_file: PEM file of certificates to trust in place of the system's.
@@ -142,8 +147,12 @@ class HttpUpstream:
         """
         self.base_url = resolve_base_url(spec, base_url)
         self._provider = provider_id
-        self._headers = tuple((name.lower(), value) for name, value in (headers or {}).items())
+        self._headers = dict(spec.headers) | {
+            name.lower(): value for name, value in (headers or {}).items()
+        }
         self._auth = auth_headers(spec.auth, credential)
+        self._signer = signer
+        self._listing = spec.listing
         self._timeout_s = timeout_s
         parts = urlsplit(self.base_url)
         is_tls = parts.scheme == "https"
@@ -161,15 +170,18 @@ class HttpUpstream:
         self._pool = outbound.pools.of(self.origin)
         self._heads: dict[tuple[str, str], bytes] = {}
         """Method and path → the head of such a call up to its own headers."""
-        self._own_names = frozenset(
-            {"accept", "content-type", *_STATIC, *dict(self._headers), *dict(self._auth)}
-        )
+        self._own = {"accept": "", "content-type": "", **_STATIC, **self._headers}
+        self._own |= dict(self._auth)
+        """What a head has before a call's own headers."""
 
     async def send(self, call: HttpCall) -> SentResponse:
         """Send and wait for the head of the answer; raises UpstreamError, UpstreamTimeout."""
         try:
+            head = self._head(call)
+            if self._signer is not None:
+                head = await self._signed(call, head, self._path, self._signer)
             answer = await self._pool.send(
-                self._head(call),
+                head,
                 call.body,
                 timeout_s=self._timeout_s,
                 is_head=call.method == "HEAD",
@@ -187,14 +199,37 @@ class HttpUpstream:
         return self._pool.use
 
     async def list_models(self) -> list[str]:
-        """Ask the vendor for its model ids.
+        """Ask the vendor for its model ids, page by page.
 
         Raises:
             UpstreamError: no answer, an error answer, or one that is no list of models.
         """
-        call = HttpCall("GET", "/models", b"", (("accept", "application/json"),))
+        listing = self._listing
+        if listing is None:
+            msg = f"Provider '{self._provider}' cannot be asked for its models."
+            raise UpstreamError(msg, provider=self._provider, code="unsupported_operation")
+        base = self._path.removesuffix(listing.instead_of)
+        found: dict[str, None] = {}
+        path = listing.path
+        for _ in range(MAX_PAGES):
+            page = read_page(await self._fetch(base, path))
+            if page is None:
+                msg = f"Provider '{self._provider}' answered GET {path} with no list of models."
+                raise UpstreamError(msg, provider=self._provider, code="invalid_upstream_response")
+            found |= dict.fromkeys(page.ids)
+            if page.next is None or len(found) >= MAX_MODELS:
+                break
+            path = with_query(listing.path, page.next)
+        return list(found)[:MAX_MODELS]
+
+    async def _fetch(self, base: str, path: str) -> bytes:
+        """Return the body of what is at a path below the base."""
+        call = HttpCall("GET", path, b"", (("accept", "application/json"),))
         try:
-            response = await self._pool.send(self._head(call), b"", timeout_s=LIST_TIMEOUT_S)
+            head = self._static_head(call, call.headers, base) + b"\r\n"
+            if self._signer is not None:
+                head = await self._signed(call, head, base, self._signer)
+            response = await self._pool.send(head, b"", timeout_s=LIST_TIMEOUT_S)
             try:
                 body = await response.read()
             finally:
@@ -205,38 +240,45 @@ class HttpUpstream:
             raise self._redirected(response.status, response.headers)
         if response.status != HTTPStatus.OK:
             raise read_error(response.status, response.headers, body, provider=self._provider)
-        ids = read_model_ids(body)
-        if ids is None:
-            msg = f"Provider '{self._provider}' answered GET /models with no list of models."
-            raise UpstreamError(msg, provider=self._provider, code="invalid_upstream_response")
-        return ids
+        return body
 
     def _head(self, call: HttpCall) -> bytes:
         """Return the head of a request; raises OutboundRefused for what no head can carry."""
         key = (call.method, call.path)
         head = self._heads.get(key)
         if head is None:
-            self._heads[key] = head = self._static_head(call, ())
+            if len(self._heads) >= MAX_HEADS:  # a path may hold a caller's word for a model
+                self._heads.clear()
+            self._heads[key] = head = self._static_head(call, (), self._path)
         if call.headers:
-            if any(name in self._own_names for name, _ in call.headers):
-                head = self._static_head(call, call.headers)
+            own = self._own
+            new = [item for item in call.headers if own.get(item[0]) != item[1]]
+            if any(name in own for name, _ in new):
+                head = self._static_head(call, call.headers, self._path)
             else:
-                head += _lines(call.headers)
+                head += _lines(new)
         if call.body or call.method not in _WITHOUT_BODY:
             return b"%bcontent-length: %d\r\n\r\n" % (head, len(call.body))
         return head + b"\r\n"
 
-    def _static_head(self, call: HttpCall, own: tuple[tuple[str, str], ...]) -> bytes:
+    async def _signed(self, call: HttpCall, head: bytes, base: str, signer: Signer) -> bytes:
+        """Return a whole head with the credential of this call in it."""
+        headers = await signer.headers(
+            method=call.method, url_path=_below(base, call.path), host=self._host, body=call.body
+        )
+        return head[:-2] + _lines(headers) + b"\r\n"
+
+    def _static_head(self, call: HttpCall, own: Sequence[tuple[str, str]], base: str) -> bytes:
         """Later names replace earlier ones; the credential is the last."""
         headers = {
             **_STATIC,
             "accept": "application/json, text/event-stream",
             **({"content-type": "application/json"} if call.method not in _WITHOUT_BODY else {}),
-            **dict(self._headers),
+            **self._headers,
             **dict(own),
             **dict(self._auth),
         }
-        path = self._path + quote(call.path, safe=_PATH_SAFE + "?")
+        path = _below(base, call.path)
         head = f"{call.method} {path} HTTP/1.1\r\nhost: {self._host}\r\n".encode("ascii")
         return head + _lines(tuple(headers.items()))
 
@@ -257,7 +299,12 @@ class HttpUpstream:
         )
 
 
-def _lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+def _below(base: str, path: str) -> str:
+    """Return path and query of a call as they are sent; what is encoded already stays so."""
+    return base + quote(path, safe=_PATH_SAFE + "?")
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> bytes:
     for name, value in headers:
         if not (_is_name(name) and _VALUE.fullmatch(value)):
             msg = "the request cannot be sent: its URL or a header is not valid"
@@ -279,25 +326,6 @@ def _ascii_host(parts: SplitResult) -> str:
     host = _ascii(parts.hostname or "")
     host = f"[{host}]" if ":" in host else host
     return host if parts.port is None else f"{host}:{parts.port}"
-
-
-def read_model_ids(body: bytes) -> list[str] | None:
-    """Read a list of models in OpenAI's shape (some vendors send the bare array).
-
-    Returns:
-        The ids in the vendor's order, or None if the body is no such list.
-    """
-    try:
-        listed = jsonio.decode(body)
-    except ValueError:
-        return None
-    if isinstance(listed, dict):
-        # Ollama without models writes ``"data": null``.
-        listed = listed.get("data") or ([] if listed.get("object") == "list" else None)
-    if not isinstance(listed, list):
-        return None
-    ids = (model.get("id") for model in listed if isinstance(model, dict))
-    return [model_id for model_id in ids if isinstance(model_id, str) and model_id]
 
 
 def _upstream_error(error: OutboundError, provider: str) -> UpstreamError:

@@ -32,6 +32,8 @@ class Provider:
     """Whether it is reached over loopback, or in-process."""
     is_asked: bool = False
     """Whether it is asked for its models."""
+    passed_headers: frozenset[str] = frozenset()
+    """Headers of clients that go on to it, lower case."""
     discovered: tuple[str, ...] | None = None
     """Upstream model names that it gave itself; None until it has."""
 
@@ -52,15 +54,9 @@ class Provider:
         name = model.partition(mark)[0] if mark else model
         return self.models is None or name in self.models
 
-    @property
-    def passed_headers(self) -> frozenset[str]:
-        """Headers of clients that go on to it."""
-        return self.spec.passed_headers
-
     def apply_rules(self, model: str, fields: dict[str, object]) -> tuple[str, ...]:
         """Apply what is special about its parameters; return the names of what is lost."""
-        is_own = not self.spec.is_generic or self.base_url == self.spec.base_url
-        return self.spec.rules.apply(model, fields) if is_own else ()
+        return self.spec.rules.apply(model, fields)
 
     def public_name(self, model: str) -> str:
         """Return the name under which a model of this provider is listed."""

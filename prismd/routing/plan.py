@@ -26,10 +26,10 @@ class Attempt(msgspec.Struct, frozen=True):
         return Target(self.provider, self.model)
 
 
-def endpoint_of(provider: Provider, op: Op) -> Endpoint | None:
+def endpoint_of(provider: Provider, op: Op, model: str) -> Endpoint | None:
     """Return where a provider does an operation, or one that can stand for it; None: nowhere."""
-    ops = provider.spec.ops
-    return ops.get(op) or ops.get(_STANDS_FOR.get(op, op))
+    spec = provider.spec
+    return spec.endpoint(op, model) or spec.endpoint(_STANDS_FOR.get(op, op), model)
 
 
 def plan(
@@ -57,7 +57,7 @@ def plan(
     attempts = [
         Attempt(target.provider, target.model, endpoint)
         for target in allowed
-        if (endpoint := endpoint_of(target.provider, op)) is not None
+        if (endpoint := endpoint_of(target.provider, op, target.model)) is not None
     ]
     if not attempts:
         names = ", ".join(sorted({target.provider.id for target in allowed}))

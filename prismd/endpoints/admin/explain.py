@@ -231,7 +231,7 @@ _WHY = {
 def _left_out(snap: Snapshot, question: Question, found: Explanation, target: Target) -> str:
     if question.key is not None and not may_use_provider(question.key, target.provider.id):
         return "the key may not use this provider"
-    if endpoint_of(target.provider, question.op) is None:
+    if endpoint_of(target.provider, question.op, target.model) is None:
         return f"this provider cannot do '{question.op}'"
     offered = found.offer.every.attempts if found.offer else ()
     if target in [step.target for step in offered]:

@@ -322,15 +322,36 @@ def problems(folder: Path, text: str) -> list[str]:
         ),
         # formats
         (
-            "providers: {x: {api_format: gemini}}",
-            (
-                "prism.yaml:1:17 providers.x.api_format cannot be gemini: that format is "
-                "not available in this version, only openai is"
-            ),
+            "providers: {x: {api_format: azure}}",
+            "prism.yaml:1:17 providers.x.api_format cannot be azure: write type: azure",
         ),
         (
             "providers: {x: {api_format: xml}}",
-            "prism.yaml:1:17 providers.x.api_format must be 'openai'",
+            (
+                "prism.yaml:1:17 providers.x.api_format must be one of openai, anthropic, gemini, "
+                "google, bedrock, cohere"
+            ),
+        ),
+        (
+            "providers: {x: {api_version: v1}}",
+            (
+                "prism.yaml:1:17 providers.x.api_version must be a version of Azure's API, such as "
+                "2024-10-21"
+            ),
+        ),
+        (
+            "providers: {x: {aws_region: US East}}",
+            (
+                "prism.yaml:1:17 providers.x.aws_region must be a name of small letters, digits "
+                "and -, such as us-east-1"
+            ),
+        ),
+        (
+            "providers: {x: {aws_secret_access_key: abc}}",
+            (
+                "prism.yaml:1:17 providers.x.aws_secret_access_key must be a reference, never the "
+                "secret itself: write env:NAME, or file:/path"
+            ),
         ),
     ],
 )

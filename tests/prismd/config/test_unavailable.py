@@ -30,8 +30,7 @@ SECTIONS = [
 ]
 FIELDS = {
     "server": "read_timeout write_timeout idle_timeout",
-    "providers.x": "priority weight rotation local "
-    "aws_access_key_id aws_secret_access_key aws_region aws_session_token credentials_file",
+    "providers.x": "priority weight rotation local",
     "auth": "keys",
     "routing": "default_strategy targets retry circuit_breaker model_fallbacks conditional_routes "
     "mirror complexity fastest adaptive provider_lock access_groups scheduled",

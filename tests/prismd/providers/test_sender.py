@@ -1,7 +1,6 @@
 """The sender against small servers that say what they got, or misbehave."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -13,7 +12,7 @@ from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import Secret
 from prismd.providers import azure, ollama, openai, perplexity, tgi
 from prismd.providers.base import ProviderSpec
-from prismd.providers.sender import HttpUpstream, read_model_ids, resolve_base_url
+from prismd.providers.sender import HttpUpstream, resolve_base_url
 
 Handler = Callable[[bytes], bytes]
 CALL = HttpCall("POST", "/chat/completions", b'{"model":"m"}', (("x-prism-fake-rate", "5"),))
@@ -242,19 +241,3 @@ async def test_listing_models_reports_the_vendors_refusal(outbound: Outbound) ->
 async def test_listing_models_needs_a_list(outbound: Outbound) -> None:
     error = await failure(outbound, lambda _: plain(b"<html>"), HttpUpstream.list_models)
     assert error.code == "invalid_upstream_response"
-
-
-@pytest.mark.parametrize(
-    ("body", "ids"),
-    [
-        ({"object": "list", "data": [{"id": "b"}, {"id": "a", "object": "model"}]}, ["b", "a"]),
-        ([{"id": "a"}], ["a"]),
-        ({"object": "list", "data": None}, []),
-        ({"data": [{"id": 3}, {"name": "x"}, "y", {"id": "a"}]}, ["a"]),
-        ({"models": []}, None),
-        ({"data": "none"}, None),
-        ("text", None),
-    ],
-)
-def test_a_list_of_models_is_read_with_patience(body: object, ids: list[str] | None) -> None:
-    assert read_model_ids(json.dumps(body).encode()) == ids
