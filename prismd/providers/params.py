@@ -74,7 +74,9 @@ class Clamp(_ForModels):
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; return the name of what is not as it was asked for."""
         value = _value(fields.get(self.name))
-        if not isinstance(value, int | float) or self.low <= value <= self.high:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        if self.low <= value <= self.high:
             return None
         fields[self.name] = min(max(value, self.low), self.high)
         return self.name
@@ -117,11 +119,13 @@ class MapRole(_ForModels):
 
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; nothing is lost."""
-        messages = fields.get("messages")
-        if isinstance(messages, msgspec.Raw) and self.role.encode() not in bytes(messages):
+        given = fields.get("messages")
+        if isinstance(given, msgspec.Raw) and self.role.encode() not in bytes(given):
             return None  # as nearly all are: nothing is read
         try:
-            fields["messages"] = [self._renamed(message) for message in _messages(fields)]
+            messages = _messages(fields)
+            if messages:
+                fields["messages"] = [self._renamed(message) for message in messages]
         except (msgspec.DecodeError, RecursionError):
             return None  # the vendor says what it thinks of it
         return None

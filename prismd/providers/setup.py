@@ -7,7 +7,7 @@ is, and how the credential travels; all that does not fit together is a ``Config
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from prismd.config.problem import ConfigPath, ConfigProblem
+from prismd.config.problem import ConfigPath, ConfigProblem, dotted
 from prismd.config.providers import ProviderConfig
 from prismd.config.secrets import SecretRef, read_file, resolve
 from prismd.kernel.outbound import Outbound
@@ -53,17 +53,17 @@ def connect(
     account = _account(path, section, outbound)
     spec = _placed(path, spec, section, account)
     if section.models is None and spec.listing is None:
-        msg = f"{_at(path)} must list its models: {spec.title} cannot be asked for them here"
+        msg = f"{dotted(path)} must list its models: {spec.title} cannot be asked for them here"
         raise ConfigProblem(path, msg)
     if section.auto_discover and spec.listing is None:
-        msg = f"{_at(path)}.auto_discover: {spec.title} cannot be asked for its models here"
+        msg = f"{dotted(path)}.auto_discover: {spec.title} cannot be asked for its models here"
         raise ConfigProblem((*path, "auto_discover"), msg)
     if spec.type == fake.SPEC.type and section.base_url is None:
         return Connection(spec, None, fake.FakeUpstream(provider_id=provider_id))
     try:
-        base_url = resolve_base_url(spec, section.base_url)
+        base_url = resolve_base_url(spec, _given_url(section))
     except ValueError as error:
-        raise ConfigProblem(path, f"{_at(path)}: {error}") from None
+        raise ConfigProblem(path, f"{dotted(path)}: {error}") from None
     credential = _credential(path, spec, section, account)
     headers = _headers(path, section)
     try:
@@ -83,16 +83,19 @@ def connect(
         )
     except OSError as error:
         reason = error.strerror or str(error)
-        msg = f"{_at(path)}.ca_file cannot be used: {reason}"
+        msg = f"{dotted(path)}.ca_file cannot be used: {reason}"
         raise ConfigProblem((*path, "ca_file"), msg) from None
     except ValueError as error:  # the URL has been looked at: it is the credential
-        msg = f"{_at(path)}.api_key refers to {section.api_key}: {error}"
+        msg = f"{dotted(path)}.api_key refers to {section.api_key}: {error}"
         raise ConfigProblem((*path, "api_key"), msg) from None
     return Connection(spec, base_url, upstream)
 
 
-def _at(path: ConfigPath) -> str:
-    return ".".join(map(str, path))
+def _given_url(section: ProviderConfig) -> str | None:
+    """Return the base URL that is given; with a version of Azure's API it is without its path."""
+    if section.base_url is None or section.api_version is None:
+        return section.base_url
+    return section.base_url.rstrip("/").removesuffix("/v1").removesuffix("/openai")
 
 
 def _table(path: ConfigPath, section: ProviderConfig) -> ProviderSpec:
@@ -101,7 +104,7 @@ def _table(path: ConfigPath, section: ProviderConfig) -> ProviderSpec:
     if spec is None:
         near = nearest_type(section.type)
         hint = f'did you mean "{near}"?' if near else f"known: {', '.join(type_names())}"
-        msg = f"{_at(path)}.type is no vendor that is known here; {hint}"
+        msg = f"{dotted(path)}.type is no vendor that is known here; {hint}"
         raise ConfigProblem((*path, "type"), msg)
     if section.api_version is not None:
         if spec is not azure.SPEC:
@@ -112,7 +115,7 @@ def _table(path: ConfigPath, section: ProviderConfig) -> ProviderSpec:
         is_elsewhere = section.base_url is not None or spec.type == fake.SPEC.type
         if not is_elsewhere and dialect not in spec.also:
             msg = (
-                f"{_at(path)}.api_format: {spec.title} does not speak {dialect} at its own URL; "
+                f"{dotted(path)}.api_format: {spec.title} does not speak {dialect} at its own URL; "
                 "give the base_url of a server that does"
             )
             raise ConfigProblem((*path, "api_format"), msg)
@@ -133,7 +136,7 @@ def _is_own(spec: ProviderSpec, base_url: str) -> bool:
 
 
 def _useless(path: ConfigPath, spec: ProviderSpec, name: str) -> ConfigProblem:
-    msg = f"{_at(path)}.{name} is of no use to {spec.title}"
+    msg = f"{dotted(path)}.{name} is of no use to {spec.title}"
     return ConfigProblem((*path, name), msg)
 
 
@@ -145,7 +148,7 @@ def _account(path: ConfigPath, section: ProviderConfig, outbound: Outbound) -> G
     try:
         return GoogleAccount(key_file, provider_id=str(path[1]), outbound=outbound)
     except ValueError as error:
-        raise ConfigProblem(setting, f"{_at(setting)} {error}") from None
+        raise ConfigProblem(setting, f"{dotted(setting)} {error}") from None
 
 
 def _placed(
@@ -160,10 +163,10 @@ def _placed(
         if project is None and section.api_key is not None:
             return replace(spec, base_url=vertex.EXPRESS_URL)
         if project is None:
-            raise ConfigProblem(path, f"{_at(path)} needs a project, or an api_key in its place")
+            raise ConfigProblem(path, f"{dotted(path)} needs a project, or an api_key in its place")
         return replace(spec, base_url=vertex.base_url(project, section.location or "global"))
     if section.aws_region is None:
-        raise ConfigProblem(path, f"{_at(path)} needs an aws_region, for example us-east-1")
+        raise ConfigProblem(path, f"{dotted(path)} needs an aws_region, for example us-east-1")
     return replace(spec, base_url=url.format(aws_region=section.aws_region))
 
 
@@ -178,24 +181,24 @@ def _credential(
             signer = _aws_signer(path, section)
             if signer is None and given is None and not is_free:
                 msg = (
-                    f"{_at(path)} needs aws_access_key_id and aws_secret_access_key, or an api_key "
-                    "(of Bedrock), for example env:AWS_BEARER_TOKEN_BEDROCK"
+                    f"{dotted(path)} needs aws_access_key_id and aws_secret_access_key, or an "
+                    "api_key (of Bedrock), for example env:AWS_BEARER_TOKEN_BEDROCK"
                 )
                 raise ConfigProblem(path, msg)
             kind = AuthKind.BEARER
         case AuthKind.GOOGLE_ACCOUNT:
             signer = account
             if signer is None and given is None and not is_free:
-                msg = f"{_at(path)} needs a credentials_file (of an account), or an api_key"
+                msg = f"{dotted(path)} needs a credentials_file (of an account), or an api_key"
                 raise ConfigProblem(path, msg)
             kind = AuthKind.GOOGLE_KEY
         case _:
             signer, kind = None, spec.auth
             if given is None and not is_free and spec.api_key_env:
-                msg = f"{_at(path)} needs an api_key, for example env:{spec.api_key_env[0]}"
+                msg = f"{dotted(path)} needs an api_key, for example env:{spec.api_key_env[0]}"
                 raise ConfigProblem(path, msg)
     if signer is not None and given is not None:
-        msg = f"{_at(path)} has an api_key and another credential: leave one of them out"
+        msg = f"{dotted(path)} has an api_key and another credential: leave one of them out"
         raise ConfigProblem(path, msg)
     if section.auth_type is not None:
         kind = AuthKind(section.auth_type)
@@ -208,8 +211,8 @@ def _aws_signer(path: ConfigPath, section: ProviderConfig) -> Signer | None:
     if key_id is None and secret is None:
         return None
     if key_id is None or secret is None or section.aws_region is None:
-        raise ConfigProblem(path, f"{_at(path)} needs {' and '.join(names)} and aws_region")
-    msg = f"{_at(path)}.aws_access_key_id: give an api_key (of Bedrock) in its place"
+        raise ConfigProblem(path, f"{dotted(path)} needs {' and '.join(names)} and aws_region")
+    msg = f"{dotted(path)}.aws_access_key_id: give an api_key (of Bedrock) in its place"
     raise ConfigProblem((*path, "aws_access_key_id"), msg)
 
 

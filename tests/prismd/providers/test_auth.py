@@ -9,6 +9,8 @@ def test_each_kind_has_its_header() -> None:
     key = Secret("sk-1")
     assert auth_headers(AuthKind.BEARER, key) == (("authorization", "Bearer sk-1"),)
     assert auth_headers(AuthKind.API_KEY_HEADER, key) == (("api-key", "sk-1"),)
+    assert auth_headers(AuthKind.X_API_KEY, key) == (("x-api-key", "sk-1"),)
+    assert auth_headers(AuthKind.GOOGLE_KEY, key) == (("x-goog-api-key", "sk-1"),)
     assert auth_headers(AuthKind.NONE, key) == ()
     assert auth_headers(AuthKind.BEARER, None) == ()
 

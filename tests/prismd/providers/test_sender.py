@@ -1,8 +1,10 @@
 """The sender against small servers that say what they got, or misbehave."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +12,20 @@ from prismd.dialects.base import HttpCall
 from prismd.kernel.errors import UpstreamError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import Secret
-from prismd.providers import azure, ollama, openai, perplexity, tgi
-from prismd.providers.base import ProviderSpec
+from prismd.providers import (
+    anthropic,
+    azure,
+    bedrock,
+    cohere,
+    gemini,
+    ollama,
+    openai,
+    perplexity,
+    tgi,
+)
+from prismd.providers.base import AuthKind, ProviderSpec
 from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.wire.call import Op
 
 Handler = Callable[[bytes], bytes]
 CALL = HttpCall("POST", "/chat/completions", b'{"model":"m"}', (("x-prism-fake-rate", "5"),))
@@ -48,7 +61,10 @@ def plain(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 async def exchange(
-    outbound: Outbound, spec: ProviderSpec = openai.SPEC, **options: object
+    outbound: Outbound,
+    spec: ProviderSpec = openai.SPEC,
+    call: HttpCall = CALL,
+    **options: object,
 ) -> bytes:
     """Return the request as a server gets it."""
     got: list[bytes] = []
@@ -65,7 +81,7 @@ async def exchange(
             outbound=outbound,
             **options,  # type: ignore[arg-type]
         )
-        response = await upstream.send(CALL)
+        response = await upstream.send(call)
         assert await response.read() == b"{}"
         await response.aclose()
     return got[0]
@@ -241,3 +257,110 @@ async def test_listing_models_reports_the_vendors_refusal(outbound: Outbound) ->
 async def test_listing_models_needs_a_list(outbound: Outbound) -> None:
     error = await failure(outbound, lambda _: plain(b"<html>"), HttpUpstream.list_models)
     assert error.code == "invalid_upstream_response"
+
+
+class Seal:
+    """Signs with what it was asked to sign."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str, bytes]] = []
+
+    async def headers(
+        self, *, method: str, url_path: str, host: str, body: bytes
+    ) -> tuple[tuple[str, str], ...]:
+        self.asked.append((method, url_path, host, body))
+        return (("authorization", f"Seal {len(self.asked)}"), ("x-amz-date", "now"))
+
+
+async def test_what_is_signed_is_what_is_sent(outbound: Outbound) -> None:
+    got: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        got.append(request)
+        return plain(b"{}")
+
+    seal = Seal()
+    path = bedrock.SPEC.ops[Op.CHAT].path_for("arn:aws:x/y v1:0", is_stream=False)
+    async with server(answer) as url:
+        upstream = HttpUpstream(
+            replace(bedrock.SPEC, auth=AuthKind.NONE),
+            provider_id="v",
+            base_url=url,
+            signer=seal,
+            outbound=outbound,
+        )
+        for _ in range(2):
+            response = await upstream.send(HttpCall("POST", f"{path}?a=b%20c", b"{}"))
+            assert await response.read() == b"{}"
+    sent = "/model/arn%3Aaws%3Ax%2Fy%20v1%3A0/converse?a=b%20c"
+    assert seal.asked == [("POST", sent, url.removeprefix("http://"), b"{}")] * 2
+    for number, request in enumerate(got, 1):
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert head.startswith(f"POST {sent} HTTP/1.1\r\n".encode())
+        assert head.endswith(f"\r\nauthorization: Seal {number}\r\nx-amz-date: now".encode())
+        assert body == b"{}"
+
+
+async def test_a_client_may_say_another_version_of_the_api(outbound: Outbound) -> None:
+    for call, version in (
+        (CALL, "2023-06-01"),
+        (HttpCall("POST", "/m", b"{}", (("anthropic-version", "2023-06-01"),)), "2023-06-01"),
+        (HttpCall("POST", "/m", b"{}", (("anthropic-version", "2030-01-01"),)), "2030-01-01"),
+    ):
+        request = await exchange(outbound, anthropic.SPEC, call=call, credential=Secret("k"))
+        assert request.count(b"anthropic-version: ") == 1
+        assert f"anthropic-version: {version}\r\n".encode() in request
+        assert b"x-api-key: k\r\n" in request
+
+
+def listed(*pages: object) -> tuple[Handler, list[str]]:
+    """Answer with one page after the other; return what was asked for, too."""
+    asked: list[str] = []
+
+    def answer(request: bytes) -> bytes:
+        asked.append(request.split(b" ")[1].decode())
+        return plain(json.dumps(pages[min(len(asked), len(pages)) - 1]).encode())
+
+    return answer, asked
+
+
+async def models_of(outbound: Outbound, spec: ProviderSpec, answer: Handler) -> list[str]:
+    async with server(answer) as url:
+        upstream = HttpUpstream(spec, provider_id="v", base_url=url, outbound=outbound)
+        return await upstream.list_models()
+
+
+async def test_a_list_in_pages_is_read_to_its_end(outbound: Outbound) -> None:
+    answer, asked = listed(
+        {"data": [{"id": "a"}, {"id": "b"}], "has_more": True, "last_id": "b"},
+        {"data": [{"id": "b"}, {"id": "c"}], "has_more": False, "last_id": "c"},
+    )
+    assert await models_of(outbound, anthropic.SPEC, answer) == ["a", "b", "c"]
+    assert asked == ["/v1/models?limit=1000", "/v1/models?limit=1000&after_id=b"]
+
+    answer, asked = listed(
+        {"models": [{"name": "models/a"}], "nextPageToken": "t+1"},
+        {"models": [{"name": "models/b"}]},
+    )
+    assert await models_of(outbound, gemini.SPEC, answer) == ["a", "b"]
+    assert asked == ["/v1beta/models?pageSize=1000", "/v1beta/models?pageSize=1000&pageToken=t%2B1"]
+
+
+async def test_cohere_lists_its_models_beside_its_api(outbound: Outbound) -> None:
+    answer, asked = listed({"models": [{"name": "command-a"}]})
+    assert await models_of(outbound, cohere.SPEC, answer) == ["command-a"]
+    assert asked == ["/v1/models?endpoint=chat&page_size=1000"]
+
+
+async def test_a_list_without_end_is_cut(outbound: Outbound) -> None:
+    answer, asked = listed({"data": [{"id": "a"}], "has_more": True, "last_id": "a"})
+    assert await models_of(outbound, anthropic.SPEC, answer) == ["a"]
+    assert len(asked) == 20
+
+
+async def test_who_cannot_be_asked_is_not_asked(outbound: Outbound) -> None:
+    answer, asked = listed({})
+    with pytest.raises(UpstreamError) as caught:
+        await models_of(outbound, replace(bedrock.SPEC, auth=AuthKind.NONE), answer)
+    assert caught.value.code == "unsupported_operation"
+    assert asked == []
