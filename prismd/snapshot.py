@@ -142,6 +142,7 @@ class Snapshot:
             op=op,
             allowed_providers=allowed_providers,
             max_attempts=self.max_attempts,
+            configured=self.catalog.providers.values(),
         )
         facts = [self.facts(model, attempt.target, org_id) for attempt in attempts]
         sections = self.config.providers.items()

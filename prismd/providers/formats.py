@@ -49,6 +49,13 @@ GENERIC: Mapping[DialectName, ProviderSpec] = {
 """A server of each dialect of which nothing else is known."""
 
 
+def spoken(spec: ProviderSpec) -> tuple[DialectName, ...]:
+    """Return what a vendor speaks itself, the usual first; the built-in fake speaks all."""
+    if spec.auth is AuthKind.NONE:
+        return tuple(GENERIC)
+    return (spec.dialect, *spec.also)
+
+
 def speaking(spec: ProviderSpec, dialect: DialectName) -> ProviderSpec:
     """Return a vendor's table for another dialect: who it is stays, all else is the dialect's."""
     generic = GENERIC[dialect]

@@ -31,6 +31,7 @@ from prismd.providers import (
     xai,
 )
 from prismd.providers.base import ProviderSpec
+from prismd.wire.call import Op
 
 ALL: tuple[ProviderSpec, ...] = (
     fake.SPEC,
@@ -67,6 +68,11 @@ _BY_TYPE = {spec.type: spec for spec in ALL}
 def by_type(word: str) -> ProviderSpec | None:
     """Return the vendor that ``type: word`` names in the config."""
     return _BY_TYPE.get(word)
+
+
+def able(op: Op) -> list[str]:
+    """Return the words of all vendors that can do an operation."""
+    return [spec.type for spec in ALL if op in spec.ops]
 
 
 def type_names() -> list[str]:

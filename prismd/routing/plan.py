@@ -1,11 +1,12 @@
 """Decide which targets are tried, in which order. Pure: the same input gives the same plan."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from prismd.kernel.errors import Forbidden, Unsupported
 from prismd.providers.base import Endpoint
+from prismd.providers.registry import able
 from prismd.routing.catalog import Provider, Target
 from prismd.wire.call import Op
 
@@ -38,8 +39,16 @@ def plan(
     op: Op,
     allowed_providers: Sequence[str] | None,
     max_attempts: int,
+    configured: Collection[Provider] = (),
 ) -> tuple[Attempt, ...]:
     """Return the attempts for a call, at least one.
+
+    Args:
+        targets: Who has the model, best first.
+        op: What is asked for.
+        allowed_providers: Those that the key may use; None: all.
+        max_attempts: How many are tried at most.
+        configured: All providers, to name those that could.
 
     Raises:
         Forbidden: the key may use none of the providers.
@@ -60,7 +69,16 @@ def plan(
         if (endpoint := endpoint_of(target.provider, op, target.model)) is not None
     ]
     if not attempts:
-        names = ", ".join(sorted({target.provider.id for target in allowed}))
-        msg = f"'{op}' is not supported by the providers of this model ({names})."
-        raise Unsupported(msg, param="model")
+        raise _unsupported(op, allowed, configured)
     return tuple(attempts[:max_attempts])
+
+
+def _unsupported(op: Op, asked: Sequence[Target], configured: Collection[Provider]) -> Unsupported:
+    """Say who cannot, who of the configured can, and which vendors could be configured."""
+    names = ", ".join(sorted({target.provider.id for target in asked}))
+    msg = f"'{op}' is not supported by the providers of this model ({names})."
+    if here := [provider.id for provider in configured if op in provider.spec.ops]:
+        msg += f" Ask for a model of {' or '.join(here)}."
+    elif vendors := able(op):
+        msg += f" No configured provider can; vendors that can: {', '.join(vendors)}."
+    return Unsupported(msg, param="model")

@@ -15,8 +15,11 @@ from prismctl.tui import keys
 from prismd.app import HOT
 from prismd.config.model import Config
 from prismd.providers import fake
+from prismd.providers.base import ProviderSpec
+from prismd.providers.formats import spoken
 from prismd.providers.registry import ALL
 from prismd.rooms import declared_policies
+from prismd.wire.call import Op
 from tests.faults import table as faults
 
 
@@ -30,6 +33,30 @@ def vendors() -> str:
             where = "inside the daemon"
         lines.append(f"| `{spec.type}` | {spec.title} | {keys} | {where} |")
     return "\n".join(lines)
+
+
+def capabilities() -> str:
+    """Return the table of what each vendor does itself, and what is done for it."""
+    lines = [
+        f"| `type` | speaks | {' | '.join(f'`{op}`' for op in Op)} | models |",
+        f"|---|---|{'---|' * len(Op)}---|",
+    ]
+    for spec in ALL:
+        own = ", ".join(f"`{name}`" for name in spoken(spec))
+        cells = [_cell(spec, op) for op in Op]
+        listed = "asked for" if spec.listing is not None else "listed by you"
+        lines.append(f"| `{spec.type}` | {own} | {' | '.join(cells)} | {listed} |")
+    return "\n".join(lines)
+
+
+def _cell(spec: ProviderSpec, op: Op) -> str:
+    endpoint = spec.ops.get(op)
+    if endpoint is not None:
+        return "yes" if not endpoint.models else "some models"
+    return _INSTEAD.get(op, "")
+
+
+_INSTEAD = {Op.COMPLETIONS: "as a chat", Op.COUNT_TOKENS: "counted here"}
 
 
 def routes() -> str:
@@ -100,6 +127,7 @@ def dashboard_keys() -> str:
 BLOCKS: dict[str, list[tuple[str, Callable[[], str]]]] = {
     "README.md": [
         ("vendors", vendors),
+        ("capabilities", capabilities),
         ("faults", faults.as_markdown),
         ("routes", routes),
         ("settings", settings),
