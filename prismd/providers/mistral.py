@@ -1,10 +1,7 @@
 """Mistral AI."""
 
 from prismd.providers.base import ProviderSpec
-from prismd.providers.params import Clamp, Drop, MapRole, MapValue, Rename, Rules
-
-_ALWAYS = {"include_usage": True}
-"""What it does without being asked; it refuses the question."""
+from prismd.providers.params import Clamp, Drop, MapRole, MapValue, Omit, Rename, Rules
 
 SPEC = ProviderSpec(
     type="mistral",
@@ -17,7 +14,7 @@ SPEC = ProviderSpec(
         MapValue("tool_choice", {"required": "any"}),
         MapRole("developer", "system"),
         Clamp("temperature", 0, 1.5),
-        Drop("stream_options", unless=_ALWAYS),
+        Omit("stream_options"),
         Drop("logit_bias"),
         Drop("logprobs", unless=False),
         Drop("top_logprobs"),

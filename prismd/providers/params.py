@@ -49,6 +49,18 @@ class Drop(_ForModels):
 
 
 @dataclass(frozen=True, slots=True)
+class Omit(_ForModels):
+    """The vendor refuses this field, and does what it asks for in every case."""
+
+    name: str
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; nothing is lost."""
+        fields.pop(self.name, None)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Rename(_ForModels):
     """The vendor has another name for this field."""
 
@@ -175,7 +187,7 @@ class SchemaAsText(_ForModels):
         return "json_format"
 
 
-Rule: TypeAlias = Drop | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText
+Rule: TypeAlias = Drop | Omit | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText
 
 
 class _Schema(msgspec.Struct):
