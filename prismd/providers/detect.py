@@ -12,7 +12,7 @@ from http import HTTPStatus
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError
 from prismd.kernel.secret import KEY_PREFIX
-from prismd.providers.base import ProviderSpec
+from prismd.providers.base import AuthKind, ProviderSpec
 from prismd.providers.listing import read_page
 from prismd.providers.registry import ALL
 
@@ -62,11 +62,20 @@ def _from_env(spec: ProviderSpec, env: Mapping[str, str]) -> str:
     given = env.get(_BASE_URL_ENV.get(spec.type, ""))
     if given:
         block.append(f"  base_url: {json.dumps(given)}")
-    elif spec.base_url is None:
-        # Usable only once the operator has filled in the URL: shown, but not in force.
-        block.append("  base_url: https://…")
-        return "".join(f"  # {line}\n" for line in block)
+    if gaps := list(_gaps(spec, has_url=bool(given))):
+        # Usable only once the operator has filled these in: shown, but not in force.
+        return "".join(f"  # {line}\n" for line in [*block, *gaps])
     return "".join(f"  {line}\n" for line in block)
+
+
+def _gaps(spec: ProviderSpec, *, has_url: bool) -> Iterator[str]:
+    """Yield the settings that only the operator knows."""
+    if spec.base_url is None and not has_url:
+        yield "  base_url: https://…"
+    if spec.auth is AuthKind.AWS:
+        yield "  aws_region: …"
+    if spec.listing is None:
+        yield "  models: […]"
 
 
 async def _answering(skip_ports: Collection[int]) -> list[ProviderSpec]:

@@ -34,8 +34,8 @@ def read_page(body: bytes) -> Page | None:
     following, key = None, "id"
     if isinstance(listed, dict):
         following = _next(listed)
-        # Ollama without models writes ``"data": null``; Gemini writes no ``models`` at all.
-        is_empty = listed.get("object") == "list" or listed.get("models") == [] or not listed
+        # Ollama without models writes ``"data": null``.
+        is_empty = listed.get("object") == "list" or listed.get("models") == []
         key = "id" if listed.get("data") else "name"
         listed = listed.get("data") or listed.get("models") or ([] if is_empty else None)
     if not isinstance(listed, list):

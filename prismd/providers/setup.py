@@ -18,6 +18,7 @@ from prismd.providers.formats import speaking
 from prismd.providers.google_account import GoogleAccount
 from prismd.providers.registry import by_type, nearest_type, type_names
 from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.providers.sigv4 import SigV4
 
 _AWS = ("aws_region", "aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _GOOGLE = ("project", "location", "credentials_file")
@@ -206,14 +207,19 @@ def _credential(
 
 
 def _aws_signer(path: ConfigPath, section: ProviderConfig) -> Signer | None:
-    names = ("aws_access_key_id", "aws_secret_access_key")
     key_id, secret = section.aws_access_key_id, section.aws_secret_access_key
     if key_id is None and secret is None:
         return None
     if key_id is None or secret is None or section.aws_region is None:
-        raise ConfigProblem(path, f"{dotted(path)} needs {' and '.join(names)} and aws_region")
-    msg = f"{dotted(path)}.aws_access_key_id: give an api_key (of Bedrock) in its place"
-    raise ConfigProblem((*path, "aws_access_key_id"), msg)
+        names = "aws_access_key_id, aws_secret_access_key and aws_region"
+        raise ConfigProblem(path, f"{dotted(path)} needs {names} together")
+    token = section.aws_session_token
+    return SigV4(
+        key_id=resolve(key_id, (*path, "aws_access_key_id")),
+        secret=resolve(secret, (*path, "aws_secret_access_key")),
+        session_token=None if token is None else resolve(token, (*path, "aws_session_token")),
+        region=section.aws_region,
+    )
 
 
 def _headers(path: ConfigPath, section: ProviderConfig) -> dict[str, str]:

@@ -91,6 +91,14 @@ async def test_a_vendor_that_needs_a_url_is_only_suggested() -> None:
     assert "# azure" in text
 
 
+async def test_what_only_the_operator_knows_is_left_open() -> None:
+    text = await detect({"AWS_BEARER_TOKEN_BEDROCK": "k"}, probe_local=False)
+    assert list(yaml.safe_load(text)["providers"]) == ["fake"]
+    for line in ("# bedrock:", "api_key: env:AWS_BEARER_TOKEN_BEDROCK", "aws_region: …"):
+        assert line in text
+    assert "models: […]" in text
+
+
 async def test_a_local_server_that_lists_models_is_found(local: Server) -> None:
     providers = await found({})
     assert providers["ollama"]["base_url"] == f"http://127.0.0.1:{local.server_address[1]}/v1"

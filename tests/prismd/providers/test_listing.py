@@ -26,7 +26,7 @@ from prismd.providers.listing import Page, read_page, with_query
             ["g-2"],
         ),
         ({"models": []}, []),
-        ({}, []),
+        ({}, None),
         # Cohere
         ({"models": [{"name": "command-a", "endpoints": ["chat"]}]}, ["command-a"]),
         ({"data": "none"}, None),

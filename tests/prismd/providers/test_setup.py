@@ -1,5 +1,6 @@
 """From a section of the configuration to a vendor: which table, where, and which credential."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -194,6 +195,29 @@ def test_vertex_is_where_the_project_is(
     assert "/projects/other/" in own
 
 
+async def test_an_access_key_signs_each_call(outbound: Outbound) -> None:
+    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "env:KEY")
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        section = {"type": "bedrock", "aws_region": "eu-west-1", **MODELS, **keys}
+        reached = connected(outbound, base_url=f"http://127.0.0.1:{port}", **section)
+        response = await reached.upstream.send(HttpCall("POST", "/model/m/converse", b""))
+        assert await response.read() == b"{}"
+    (sent,) = got
+    assert sent.startswith(b"POST /model/m/converse HTTP/1.1\r\n")
+    assert b"authorization: AWS4-HMAC-SHA256 Credential=sk-1/" in sent
+    assert b"/eu-west-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=" in sent
+    assert sent.count(b"authorization:") == 1
+
+
 def test_a_name_in_a_path_is_encoded_once(outbound: Outbound) -> None:
     section = {"type": "bedrock", "api_key": "env:KEY", "aws_region": "us-east-1", **MODELS}
     arn = "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-v2:1"
@@ -243,7 +267,7 @@ def test_the_fake_inside_speaks_each_dialect(outbound: Outbound, dialect: str) -
         (
             {"type": "bedrock", "aws_region": "r", "aws_access_key_id": "env:KEY", **MODELS},
             None,
-            "needs aws_access_key_id and aws_secret_access_key",
+            "needs aws_access_key_id, aws_secret_access_key and aws_region together",
         ),
         ({"type": "vertex", "project": "p", **MODELS}, None, "needs a credentials_file"),
         ({"type": "vertex", **MODELS}, None, "needs a project"),
