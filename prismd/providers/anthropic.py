@@ -11,8 +11,8 @@ from prismd.providers.base import (
 from prismd.providers.params import Clamp, Drop, OneOf, Rules
 from prismd.wire.call import DialectName
 
-_OLDER = ("claude-3", "claude-2", "claude-instant")
-_WITHOUT_SAMPLING = (
+OLDER = ("claude-3", "claude-2", "claude-instant")
+WITHOUT_SAMPLING = (
     "claude-opus-4-7",
     "claude-opus-4-8",
     "claude-opus-5",
@@ -30,11 +30,11 @@ SPEC = ProviderSpec(
     headers=ANTHROPIC_HEADERS,
     passed_headers=ANTHROPIC_PASSED,
     rules=Rules(
-        Drop("temperature", unless=1, models=_WITHOUT_SAMPLING),
-        Drop("top_p", unless=1, models=_WITHOUT_SAMPLING),
-        Drop("top_k", models=_WITHOUT_SAMPLING),
+        Drop("temperature", unless=1, models=WITHOUT_SAMPLING),
+        Drop("top_p", unless=1, models=WITHOUT_SAMPLING),
+        Drop("top_k", models=WITHOUT_SAMPLING),
         Clamp("temperature", 0, 1),
-        OneOf("temperature", "top_p", unless=1, but=_OLDER),
+        OneOf("temperature", "top_p", unless=1, but=OLDER),
     ),
     also={DialectName.OPENAI: "https://api.anthropic.com/v1"},
     listing=ANTHROPIC_MODELS,

@@ -187,7 +187,34 @@ class SchemaAsText(_ForModels):
         return "json_format"
 
 
-Rule: TypeAlias = Drop | Omit | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText
+@dataclass(frozen=True, slots=True)
+class Inside(_ForModels):
+    """A rule about what is in an object of the top level (``inferenceConfig``)."""
+
+    name: str
+    rule: "Rule"
+    told: str
+    """What the caller calls the field that the rule is about."""
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; return the caller's name of what is lost."""
+        given = fields.get(self.name)
+        try:
+            parts = _decode_members(given) if isinstance(given, msgspec.Raw) else given
+        except (msgspec.DecodeError, RecursionError):
+            return None  # the vendor says what it thinks of it
+        if not isinstance(parts, dict):
+            return None
+        changed = dict(parts)
+        is_lost = self.rule.apply(changed) is not None
+        if changed != parts:
+            fields[self.name] = changed
+        return self.told if is_lost else None
+
+
+Rule: TypeAlias = (
+    Drop | Omit | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText | Inside
+)
 
 
 class _Schema(msgspec.Struct):

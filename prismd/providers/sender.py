@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.vendor_error import read_error
@@ -18,6 +18,7 @@ from prismd.kernel.outbound import Outbound
 from prismd.kernel.outbound_error import OutboundError, OutboundRefused, OutboundTimeout
 from prismd.kernel.pool import MAX_CONNECTIONS, MAX_IDLE, Origin, PoolUse
 from prismd.kernel.secret import Secret
+from prismd.providers.address import ascii_name, host_header, resolve_base_url
 from prismd.providers.auth import auth_headers
 from prismd.providers.base import ProviderSpec, Signer
 from prismd.providers.listing import MAX_MODELS, MAX_PAGES, read_page, with_query
@@ -34,35 +35,6 @@ _STATIC = {"user-agent": "prism", "accept-encoding": "identity", "connection": "
 _PATH_SAFE = "/:@!$&'()*+,;=~%-._"
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-
-
-def resolve_base_url(spec: ProviderSpec, given: str | None) -> str:
-    """Return the base URL to use, without a slash at its end.
-
-    The vendor's own is taken as it is. What the operator gives gets the usual path if it has none.
-
-    Raises:
-        ValueError: none is known, or the given one is no plain http(s) URL.
-    """
-    if given is None or given == spec.base_url:
-        if spec.base_url is None:
-            msg = f"type '{spec.type}' needs a base_url, for example http://127.0.0.1:8000/v1"
-            raise ValueError(msg)
-        return spec.base_url.rstrip("/")
-    parts = urlsplit(given)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        msg = "base_url must be an http:// or https:// URL, for example https://host/v1"
-        raise ValueError(msg)
-    if parts.query or parts.fragment or parts.username is not None:
-        msg = "base_url must not hold a user, a query or a fragment; give the key as api_key"
-        raise ValueError(msg)
-    path = parts.path.rstrip("/") or spec.base_path
-    try:
-        _ascii_host(parts)
-    except ValueError:
-        msg = "base_url has a host or a port that cannot be"
-        raise ValueError(msg) from None
-    return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 class SentResponse:
@@ -157,9 +129,9 @@ class HttpUpstream:
         parts = urlsplit(self.base_url)
         is_tls = parts.scheme == "https"
         self._path = quote(parts.path, safe=_PATH_SAFE)
-        self._host = _ascii_host(parts)
+        self._host = host_header(parts)
         self.origin = Origin(
-            host=_ascii(parts.hostname or ""),
+            host=ascii_name(parts.hostname or ""),
             port=parts.port or (443 if is_tls else 80),
             is_tls=is_tls,
             ca_file=ca_file,
@@ -315,17 +287,6 @@ def _lines(headers: Sequence[tuple[str, str]]) -> bytes:
 @lru_cache(maxsize=256)
 def _is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
-
-
-def _ascii(host: str) -> str:
-    return host if host.isascii() else host.encode("idna").decode("ascii")
-
-
-def _ascii_host(parts: SplitResult) -> str:
-    """Return what the Host header says."""
-    host = _ascii(parts.hostname or "")
-    host = f"[{host}]" if ":" in host else host
-    return host if parts.port is None else f"{host}:{parts.port}"
 
 
 def _upstream_error(error: OutboundError, provider: str) -> UpstreamError:

@@ -13,11 +13,12 @@ from prismd.config.secrets import SecretRef, read_file, resolve
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.secret import Secret
 from prismd.providers import azure, fake, vertex
+from prismd.providers.address import resolve_base_url
 from prismd.providers.base import AuthKind, ProviderSpec, Signer, Upstream
 from prismd.providers.formats import speaking
 from prismd.providers.google_account import GoogleAccount
 from prismd.providers.registry import by_type, nearest_type, type_names
-from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.providers.sender import HttpUpstream
 from prismd.providers.sigv4 import SigV4
 
 _AWS = ("aws_region", "aws_access_key_id", "aws_secret_access_key", "aws_session_token")

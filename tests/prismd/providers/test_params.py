@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from prismd.kernel import jsonio
-from prismd.providers import anthropic, azure, deepseek, groq, mistral, openai, xai
+from prismd.providers import anthropic, azure, bedrock, deepseek, groq, mistral, openai, xai
 from prismd.providers.params import (
     NO_RULES,
     Clamp,
     Default,
     Drop,
+    Inside,
     MapRole,
     MapValue,
     Omit,
@@ -65,6 +66,10 @@ def applied(
         (OneOf("a", "b"), {"a": 1, "b": 2}, {"a": 1}, ("b",)),
         (OneOf("a", "b"), {"a": None, "b": 2}, {"a": None, "b": 2}, ()),
         (OneOf("a", "b", unless=1), {"a": 2, "b": 1}, {"a": 2}, ()),
+        (Inside("a", Drop("b"), "x"), {"a": {"b": 1, "c": 2}}, {"a": {"c": 2}}, ("x",)),
+        (Inside("a", Drop("b"), "x"), {"a": {"c": 2}}, {"a": {"c": 2}}, ()),
+        (Inside("a", Drop("b"), "x"), {"a": [1]}, {"a": [1]}, ()),
+        (Inside("a", Drop("b"), "x"), {"c": 1}, {"c": 1}, ()),
         (
             MapRole("developer", "system"),
             {"messages": [{"role": "developer", "content": "x"}, {"role": "user"}]},
@@ -214,6 +219,32 @@ def test_what_vendors_are_told(
     left, told = applied(rules, CHAT, model)
     assert set(CHAT) - set(left) == gone
     assert {name: left[name] for name in there} == there
+    assert set(told) == lost
+
+
+@pytest.mark.parametrize(
+    ("model", "left", "lost"),
+    [
+        ("us.anthropic.claude-opus-4-7-v1:0", {"maxTokens": 9}, {"temperature", "top_p"}),
+        (
+            "arn:aws:bedrock:us-east-1:1:inference-profile/eu.anthropic.claude-sonnet-4-5-v1:0",
+            {"maxTokens": 9, "temperature": 0.2},
+            {"top_p"},
+        ),
+        (
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            {"maxTokens": 9, "temperature": 0.2, "topP": 0.9},
+            set(),
+        ),
+        ("amazon.nova-lite-v1:0", {"maxTokens": 9, "temperature": 0.2, "topP": 0.9}, set()),
+    ],
+)
+def test_what_models_of_bedrock_are_told(
+    model: str, left: dict[str, object], lost: set[str]
+) -> None:
+    settings = {"maxTokens": 9, "temperature": 0.2, "topP": 0.9}
+    fields, told = applied(bedrock.SPEC.rules, {"inferenceConfig": settings}, model)
+    assert fields == {"inferenceConfig": left}
     assert set(told) == lost
 
 

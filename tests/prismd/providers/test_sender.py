@@ -23,8 +23,9 @@ from prismd.providers import (
     perplexity,
     tgi,
 )
+from prismd.providers.address import resolve_base_url
 from prismd.providers.base import AuthKind, ProviderSpec
-from prismd.providers.sender import HttpUpstream, resolve_base_url
+from prismd.providers.sender import HttpUpstream
 from prismd.wire.call import Op
 
 Handler = Callable[[bytes], bytes]
