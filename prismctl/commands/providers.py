@@ -23,6 +23,19 @@ _PROVIDERS = View(
     ),
     empty="no providers; name some in prism.yaml",
 )
+_TYPES = View(
+    columns=(
+        Column("TYPE", "type"),
+        Column("TITLE", "title", is_flexible=True),
+        Column("SPEAKS", "api_formats"),
+        Column("CAN", "ops"),
+        Column("LISTS MODELS", "lists_models"),
+        Column("URL", "base_url", is_wide=True),
+        Column("DOCUMENTATION", "docs_url", is_wide=True),
+    ),
+    name="type",
+    empty="no types of providers",
+)
 _HEALTH = View(
     columns=(
         Column("ID", "id"),
@@ -48,6 +61,14 @@ def list_providers(ctx: typer.Context) -> None:
     session = session_of(ctx)
     rows = session.admin.capabilities().get("providers")
     session.out.list({"object": "list", "data": rows}, _PROVIDERS)
+
+
+@verb(app, "types", "prismctl providers types", "prismctl providers types -o wide")
+def list_types(ctx: typer.Context) -> None:
+    """List what a provider can be (type: in prism.yaml), and what each can do."""
+    session = session_of(ctx)
+    rows = session.admin.capabilities().get("vendors")
+    session.out.list({"object": "list", "data": rows}, _TYPES)
 
 
 @verb(app, "health", "prismctl providers health", "prismctl providers health -o json")

@@ -71,6 +71,28 @@ PROVIDER = {
     "models": 5,
     "is_local": True,
 }
+VENDORS = [
+    {
+        "type": "gemini",
+        "title": "Google Gemini",
+        "docs_url": "https://ai.google.dev/api/generate-content",
+        "base_url": "https://generativelanguage.googleapis.com/v1beta",
+        "dialect": "google",
+        "api_formats": ["google", "openai"],
+        "ops": ["chat", "count_tokens"],
+        "lists_models": True,
+    },
+    {
+        "type": "azure",
+        "title": "Azure\x1b[31m OpenAI",
+        "docs_url": "https://learn.microsoft.com/azure",
+        "base_url": None,
+        "dialect": "openai",
+        "api_formats": ["openai"],
+        "ops": ["chat"],
+        "lists_models": False,
+    },
+]
 DOCTOR = {
     "object": "doctor",
     "is_well": False,
@@ -167,6 +189,7 @@ COMMANDS = {
     "models-list": ("models", "list"),
     "models-get": ("models", "get", "fake/echo"),
     "providers-list": ("providers", "list"),
+    "providers-types": ("providers", "types"),
     "providers-health": ("providers", "health"),
     "config-show": ("config", "show"),
     "config-check-remote": ("config", "check", "prism.yaml", "--remote"),
@@ -212,6 +235,7 @@ def gateway(stub: StubGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "version": "0.1.0",
             "started_at": "2026-11-23T09:00:00Z",
             "providers": [PROVIDER],
+            "vendors": VENDORS,
         },
         ("GET", "/-/doctor"): Canned(DOCTOR, headers={"date": "Mon, 23 Nov 2026 12:00:01 GMT"}),
         ("GET", "/-/health/providers"): {"object": "list", "window_s": 300, "providers": [HEALTH]},
