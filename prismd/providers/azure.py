@@ -1,7 +1,7 @@
 """Azure OpenAI: the base URL is the resource's own; models are the names of its deployments.
 
 Without ``api_version`` it is the v1 API, whose URL ends in ``/openai/v1``; with one, the paths name
-the deployment.
+the deployment. It lists models that could be deployed, so the deployments must be listed here.
 """
 
 from dataclasses import replace
@@ -23,6 +23,7 @@ SPEC = ProviderSpec(
     auth=AuthKind.API_KEY_HEADER,
     passed_headers=OPENAI_PASSED,
     rules=OPENAI_RULES,
+    listing=None,
     api_key_env=("AZURE_OPENAI_API_KEY",),
     prices_id="azure",
 )
@@ -37,5 +38,4 @@ def of_version(api_version: str) -> ProviderSpec:
         base_path="",
         ops={Op.CHAT: Endpoint(path)},
         rules=SPEC.rules if is_new else NO_RULES,
-        listing=None,
     )

@@ -1,7 +1,8 @@
 """DeepSeek."""
 
 from prismd.providers.base import ProviderSpec
-from prismd.providers.params import Drop, MapRole, Rename, Rules, SchemaAsText
+from prismd.providers.message_rules import MapRole, SchemaAsText
+from prismd.providers.params import Drop, Rename, Rules
 from prismd.wire.call import DialectName
 
 _REASONING = ("deepseek-reasoner",)

@@ -1,6 +1,7 @@
 """Groq."""
 
 from prismd.providers.base import ProviderSpec
+from prismd.providers.message_rules import DropOfMessages
 from prismd.providers.params import Drop, Rules
 
 SPEC = ProviderSpec(
@@ -13,6 +14,7 @@ SPEC = ProviderSpec(
         Drop("top_logprobs"),
         Drop("logit_bias"),
         Drop("n", unless=1),
+        DropOfMessages("name", told="message_name"),
     ),
     api_key_env=("GROQ_API_KEY",),
     prices_id="groq",

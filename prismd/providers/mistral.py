@@ -1,7 +1,8 @@
 """Mistral AI."""
 
 from prismd.providers.base import ProviderSpec
-from prismd.providers.params import Clamp, Drop, MapRole, MapValue, Omit, Rename, Rules
+from prismd.providers.message_rules import DropOfMessages, MapRole
+from prismd.providers.params import Clamp, Drop, MapValue, Omit, Rename, Rules
 
 SPEC = ProviderSpec(
     type="mistral",
@@ -13,6 +14,7 @@ SPEC = ProviderSpec(
         Rename("seed", "random_seed"),
         MapValue("tool_choice", {"required": "any"}),
         MapRole("developer", "system"),
+        DropOfMessages("name", told="message_name"),
         Clamp("temperature", 0, 1.5),
         Omit("stream_options"),
         Drop("logit_bias"),

@@ -5,10 +5,10 @@ dialect has written the request, so they use the vendor's own names. What the ve
 because of a rule is named as the field is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -17,8 +17,22 @@ from prismd.kernel import jsonio
 Fields: TypeAlias = dict[str, object]
 
 
+class Rule(Protocol):
+    """What a vendor's table says of its parameters (here, and in ``message_rules``)."""
+
+    def holds_for(self, model: str) -> bool:
+        """Say whether the rule is for a model."""
+        ...
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; return the name of what is lost."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ForModels:
+class ForModels:
+    """For which models a rule holds."""
+
     models: tuple[str, ...] = ()
     """Beginnings of the names of models; empty: all."""
     but: tuple[str, ...] = ()
@@ -33,7 +47,7 @@ class _ForModels:
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(_ForModels):
+class Drop(ForModels):
     """The vendor refuses this field, or takes one value only."""
 
     name: str
@@ -44,12 +58,12 @@ class Drop(_ForModels):
         """Change the fields; return the name of what is lost."""
         if self.name not in fields:
             return None
-        value = _value(fields.pop(self.name))
+        value = value_of(fields.pop(self.name))
         return None if value is None or value == self.unless else self.name
 
 
 @dataclass(frozen=True, slots=True)
-class Omit(_ForModels):
+class Omit(ForModels):
     """The vendor refuses this field, and does what it asks for in every case."""
 
     name: str
@@ -61,7 +75,7 @@ class Omit(_ForModels):
 
 
 @dataclass(frozen=True, slots=True)
-class Rename(_ForModels):
+class Rename(ForModels):
     """The vendor has another name for this field."""
 
     name: str
@@ -71,12 +85,13 @@ class Rename(_ForModels):
         """Change the fields; nothing is lost. Who gives both names means the vendor's."""
         if self.name in fields:
             value = fields.pop(self.name)
-            fields.setdefault(self.to, value)
+            if value_of(fields.get(self.to)) is None:  # a limit that is null is none
+                fields[self.to] = value
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Clamp(_ForModels):
+class Clamp(ForModels):
     """The vendor takes numbers from ``low`` to ``high``."""
 
     name: str
@@ -85,7 +100,7 @@ class Clamp(_ForModels):
 
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; return the name of what is not as it was asked for."""
-        value = _value(fields.get(self.name))
+        value = value_of(fields.get(self.name))
         if not isinstance(value, int | float) or isinstance(value, bool):
             return None
         if self.low <= value <= self.high:
@@ -95,7 +110,7 @@ class Clamp(_ForModels):
 
 
 @dataclass(frozen=True, slots=True)
-class Default(_ForModels):
+class Default(ForModels):
     """The vendor needs this field."""
 
     name: str
@@ -108,7 +123,7 @@ class Default(_ForModels):
 
 
 @dataclass(frozen=True, slots=True)
-class MapValue(_ForModels):
+class MapValue(ForModels):
     """The vendor has another word for a value."""
 
     name: str
@@ -116,41 +131,14 @@ class MapValue(_ForModels):
 
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; nothing is lost."""
-        value = _value(fields.get(self.name))
+        value = value_of(fields.get(self.name))
         if isinstance(value, str) and value in self.values:
             fields[self.name] = self.values[value]
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class MapRole(_ForModels):
-    """The vendor has another word for the role of messages."""
-
-    role: str
-    to: str
-
-    def apply(self, fields: Fields) -> str | None:
-        """Change the fields; nothing is lost."""
-        given = fields.get("messages")
-        if isinstance(given, msgspec.Raw) and self.role.encode() not in bytes(given):
-            return None  # as nearly all are: nothing is read
-        try:
-            messages = _messages(fields)
-            if messages:
-                fields["messages"] = [self._renamed(message) for message in messages]
-        except (msgspec.DecodeError, RecursionError):
-            return None  # the vendor says what it thinks of it
-        return None
-
-    def _renamed(self, message: object) -> object:
-        parts = _decode_members(message) if isinstance(message, msgspec.Raw) else message
-        if not isinstance(parts, dict) or _value(parts.get("role")) != self.role:
-            return message
-        return {**parts, "role": self.to}
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf(_ForModels):
+class OneOf(ForModels):
     """The vendor takes only one of these two."""
 
     kept: str
@@ -160,39 +148,16 @@ class OneOf(_ForModels):
 
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; return the name of what is lost."""
-        is_kept = _value(fields.get(self.kept)) is not None
+        is_kept = value_of(fields.get(self.kept)) is not None
         return Drop(self.name, self.unless).apply(fields) if is_kept else None
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaAsText(_ForModels):
-    """The vendor knows ``json_object`` but not ``json_schema``: the model is told of the schema.
-
-    It cannot be held to it, so that is told to the caller as lost.
-    """
-
-    def apply(self, fields: Fields) -> str | None:
-        """Change the fields; return what the vendor does not see to."""
-        try:
-            wanted = _decode_format(jsonio.encode(fields.get("response_format")))
-            messages = _messages(fields)
-        except (msgspec.DecodeError, RecursionError):
-            return None  # the vendor says what it thinks of it
-        if wanted.type != "json_schema":
-            return None
-        schema = bytes(wanted.json_schema.schema).decode()
-        text = f"Answer with one JSON object and nothing else. It fits this JSON schema: {schema}"
-        fields["messages"] = [{"role": "system", "content": text}, *messages]
-        fields["response_format"] = {"type": "json_object"}
-        return "json_format"
-
-
-@dataclass(frozen=True, slots=True)
-class Inside(_ForModels):
+class Inside(ForModels):
     """A rule about what is in an object of the top level (``inferenceConfig``)."""
 
     name: str
-    rule: "Rule"
+    rule: Rule
     told: str
     """What the caller calls the field that the rule is about."""
 
@@ -200,7 +165,7 @@ class Inside(_ForModels):
         """Change the fields; return the caller's name of what is lost."""
         given = fields.get(self.name)
         try:
-            parts = _decode_members(given) if isinstance(given, msgspec.Raw) else given
+            parts = decode_members(given) if isinstance(given, msgspec.Raw) else given
         except (msgspec.DecodeError, RecursionError):
             return None  # the vendor says what it thinks of it
         if not isinstance(parts, dict):
@@ -212,31 +177,7 @@ class Inside(_ForModels):
         return self.told if is_lost else None
 
 
-Rule: TypeAlias = (
-    Drop | Omit | Rename | Clamp | Default | MapValue | MapRole | OneOf | SchemaAsText | Inside
-)
-
-
-class _Schema(msgspec.Struct):
-    schema: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _Format(msgspec.Struct):
-    type: str
-    json_schema: _Schema = msgspec.field(default_factory=_Schema)
-
-
-_decode_format = msgspec.json.Decoder(_Format).decode
-_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_messages = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-def _messages(fields: Fields) -> Sequence[object]:
-    """Return the messages, each still as it is; raises DecodeError."""
-    messages = fields.get("messages")
-    if isinstance(messages, msgspec.Raw):
-        return _decode_messages(messages)
-    return messages if isinstance(messages, list) else ()
+decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Rules:
@@ -266,7 +207,7 @@ def _of_model(rules: Rules, model: str) -> tuple[Rule, ...]:
     return rules.of(model)
 
 
-def _value(value: object) -> object:
+def value_of(value: object) -> object:
     """Return what a field says; the caller's own bytes are read."""
     if not isinstance(value, msgspec.Raw):
         return value

@@ -54,18 +54,18 @@ def connect(
     spec = _table(path, section)
     account = _account(path, section, outbound)
     spec = _placed(path, spec, section, account)
-    if section.models is None and spec.listing is None:
-        msg = f"{dotted(path)} must list its models: {spec.title} cannot be asked for them here"
-        raise ConfigProblem(path, msg)
-    if section.auto_discover and spec.listing is None:
-        msg = f"{dotted(path)}.auto_discover: {spec.title} cannot be asked for its models here"
-        raise ConfigProblem((*path, "auto_discover"), msg)
     if spec.type == fake.SPEC.type and section.base_url is None:
         return Connection(spec, None, fake.FakeUpstream(provider_id=provider_id))
     try:
         base_url = resolve_base_url(spec, _given_url(section))
     except ValueError as error:
         raise ConfigProblem(path, f"{dotted(path)}: {error}") from None
+    if section.models is None and spec.listing is None:
+        msg = f"{dotted(path)} must list its models: {spec.title} cannot be asked for them here"
+        raise ConfigProblem(path, msg)
+    if section.auto_discover and spec.listing is None:
+        msg = f"{dotted(path)}.auto_discover: {spec.title} cannot be asked for its models here"
+        raise ConfigProblem((*path, "auto_discover"), msg)
     credential = _credential(path, spec, section, account)
     headers = _headers(path, section)
     try:

@@ -7,20 +7,19 @@ import pytest
 
 from prismd.kernel import jsonio
 from prismd.providers import anthropic, azure, bedrock, deepseek, groq, mistral, openai, xai
+from prismd.providers.message_rules import DropOfMessages, MapRole, SchemaAsText
 from prismd.providers.params import (
     NO_RULES,
     Clamp,
     Default,
     Drop,
     Inside,
-    MapRole,
     MapValue,
     Omit,
     OneOf,
     Rename,
     Rule,
     Rules,
-    SchemaAsText,
 )
 from prismd.providers.registry import ALL
 
@@ -54,6 +53,8 @@ def applied(
         (Omit("a"), {}, {}, ()),
         (Rename("a", "b"), {"a": 5}, {"b": 5}, ()),
         (Rename("a", "b"), {"a": 5, "b": 6}, {"b": 6}, ()),
+        (Rename("a", "b"), {"a": 5, "b": None}, {"b": 5}, ()),
+        (Rename("a", "b"), {"a": None, "b": 6}, {"b": 6}, ()),
         (Clamp("a", 0, 1), {"a": 1.5}, {"a": 1}, ("a",)),
         (Clamp("a", 0, 1), {"a": -1}, {"a": 0}, ("a",)),
         (Clamp("a", 0, 1), {"a": 0.5}, {"a": 0.5}, ()),
@@ -66,6 +67,18 @@ def applied(
         (OneOf("a", "b"), {"a": 1, "b": 2}, {"a": 1}, ("b",)),
         (OneOf("a", "b"), {"a": None, "b": 2}, {"a": None, "b": 2}, ()),
         (OneOf("a", "b", unless=1), {"a": 2, "b": 1}, {"a": 2}, ()),
+        (
+            DropOfMessages("name", "message_name"),
+            {"messages": [{"role": "user", "name": "ana"}, {"role": "user", "content": "name"}]},
+            {"messages": [{"role": "user"}, {"role": "user", "content": "name"}]},
+            ("message_name",),
+        ),
+        (
+            DropOfMessages("name", "message_name"),
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}, 3]},
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}, 3]},
+            (),
+        ),
         (Inside("a", Drop("b"), "x"), {"a": {"b": 1, "c": 2}}, {"a": {"c": 2}}, ("x",)),
         (Inside("a", Drop("b"), "x"), {"a": {"c": 2}}, {"a": {"c": 2}}, ()),
         (Inside("a", Drop("b"), "x"), {"a": [1]}, {"a": [1]}, ()),
@@ -124,7 +137,9 @@ def test_what_is_nested_deeply_does_no_harm(rule: Rule, value: str) -> None:
     Rules(rule).apply("m", {"a": Raw(value.encode()), "b": 1})
 
 
-@pytest.mark.parametrize("rule", [MapRole("user", "x"), SchemaAsText()])
+@pytest.mark.parametrize(
+    "rule", [MapRole("user", "x"), DropOfMessages("role", "x"), SchemaAsText()]
+)
 @pytest.mark.parametrize("messages", ["3", '{"role":"user"}', '"user"', "null", '["user", [1]]'])
 def test_messages_that_are_none_are_left_to_the_vendor(rule: Rule, messages: str) -> None:
     fields: dict[str, object] = {"messages": Raw(messages.encode()), "response_format": Raw(b"3")}
@@ -180,6 +195,14 @@ CHAT: dict[str, object] = {
             {"temperature", "top_p", "logprobs", "stop"},
         ),
         (openai.OPENAI_RULES, "gpt-4o", {"max_tokens"}, {"temperature": 0.2}, set()),
+        (openai.OPENAI_RULES, "gpt-5.1", {"max_tokens"}, {"temperature": 0.2}, set()),
+        (
+            openai.OPENAI_RULES,
+            "gpt-5.6",
+            {"max_tokens", "temperature", "top_p", "logprobs", "stop"},
+            {},
+            {"temperature", "top_p", "logprobs", "stop"},
+        ),
         (openai.OPENAI_RULES, "gpt-5-chat-latest", {"max_tokens"}, {"temperature": 0.2}, set()),
         (openai.OPENAI_RULES, "gpt-3.5-turbo-instruct", set(), {"max_tokens": 9}, set()),
         (

@@ -100,7 +100,12 @@ MODELS = {"models": ("m",)}
             "x-goog-api-key: sk-1\r\n",
         ),
         (
-            {"type": "azure", "api_key": "env:KEY", "base_url": "https://a.openai.azure.com"},
+            {
+                "type": "azure",
+                "api_key": "env:KEY",
+                "base_url": "https://a.openai.azure.com",
+                **MODELS,
+            },
             "/openai/v1/chat/completions",
             "api-key: sk-1\r\n",
         ),
