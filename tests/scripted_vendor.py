@@ -33,6 +33,8 @@ class ScriptedVendor:
         self.asked_for_models = 0
         self.bodies: list[bytes] = []
         """Of the calls that came."""
+        self.heads: list[dict[str, str]] = []
+        """Of all requests that came: headers by their names in lower case."""
         self.let_go = 0
         """Calls whose other side left while the vendor was silent."""
         self.url = ""
@@ -92,10 +94,12 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         path = self.rfile.readline().split()[1].decode()
-        length = 0
-        while (line := self.rfile.readline().strip().lower()) != b"":
-            name, _, value = line.partition(b":")
-            length = int(value) if name == b"content-length" else length
+        head: dict[str, str] = {}
+        while (line := self.rfile.readline().strip().decode("latin-1")) != "":
+            name, _, value = line.partition(":")
+            head[name.lower()] = value.strip()
+        self.server.vendor.heads.append(head)
+        length = int(head.get("content-length", 0))
         with contextlib.suppress(OSError):
             for step in self.server.vendor.answer(path, self.rfile.read(length)):
                 if isinstance(step, bytes):

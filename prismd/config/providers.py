@@ -69,6 +69,13 @@ def _header_name(value: str) -> str:
     return value
 
 
+def _passed_header(value: str) -> str:
+    if _CREDENTIAL_HEADER.search(value.lower()):
+        msg = "must not be passed on, because it may hold the caller's own key"
+        raise ValueError(msg)
+    return value
+
+
 def _header_value(value: object) -> object:
     value = parse_if_reference(value)
     if isinstance(value, SecretRef):
@@ -196,7 +203,7 @@ class ProviderConfig(Section):
     headers: Annotated[Mapping[HeaderName, HeaderValue], AfterValidator(_check_headers)] = {}
     """Further headers of each call: text, or a reference to a secret."""
 
-    pass_headers: tuple[HeaderName, ...] = ()
+    pass_headers: tuple[Annotated[HeaderName, AfterValidator(_passed_header)], ...] = ()
     """Headers of clients that go on to it, beside those that its vendor's users need."""
 
     on_disconnect: Literal["cancel", "drain"] = "cancel"

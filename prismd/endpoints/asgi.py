@@ -1,7 +1,7 @@
 """The raw ASGI side of the hot rooms: read a body, answer, and notice a client that leaves."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from operator import methodcaller
 from types import TracebackType
@@ -17,7 +17,6 @@ from prismd.kernel.tasks import Deadline
 MAX_ROOM_BODY_BYTES = 1024 * 1024
 """The largest body of what is no inference call; it is read before anything looks at it."""
 _OURS = b"x-prism-"
-_VENDORS = (b"anthropic-", b"openai-")
 _latin_1 = methodcaller("encode", "latin-1", "replace")
 _JSON = (b"content-type", b"application/json")
 MAX_TIMEOUT_MS = 3_600_000
@@ -157,23 +156,28 @@ def prism_headers(scope: Scope) -> dict[str, str]:
         InvalidRequest: a value is not ASCII.
     """
     head: Mapping[bytes, bytes] = scope["head"]
-    return _texts(head, _OURS) if scope["has_own_headers"] else {}
+    if not scope["has_own_headers"]:
+        return {}
+    return _texts(head, [name for name in head if name.startswith(_OURS)])
 
 
-def vendor_headers(scope: Scope) -> dict[str, str]:
-    """Return the headers of a vendor's SDK that may go on to that vendor (``anthropic-beta`` …).
+def vendor_headers(scope: Scope, wanted: Iterable[bytes]) -> dict[str, str]:
+    """Return the headers that may go on to a vendor (``anthropic-beta`` …).
+
+    Args:
+        scope: Of the request.
+        wanted: The names that any provider is passed.
 
     Raises:
         InvalidRequest: a value is not ASCII.
     """
-    names: bytes = scope["header_names"]
-    if b"anthropic-" not in names and b"openai-" not in names:
-        return {}
-    return _texts(scope["head"], _VENDORS)
+    head: Mapping[bytes, bytes] = scope["head"]
+    names = [name for name in wanted if name in head]
+    return _texts(head, names) if names else {}
 
 
-def _texts(head: Mapping[bytes, bytes], prefix: bytes | tuple[bytes, ...]) -> dict[str, str]:
-    wanted = [(name, value) for name, value in head.items() if name.startswith(prefix)]
+def _texts(head: Mapping[bytes, bytes], names: Iterable[bytes]) -> dict[str, str]:
+    wanted = [(name, head[name]) for name in names]
     for name, value in wanted:
         if not value.isascii():
             text = name.decode("latin-1")

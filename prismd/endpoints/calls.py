@@ -68,7 +68,7 @@ async def answer_call(
             request=parse(body),
             tags=tags_of(headers, caller.key.metadata),
             headers=headers,
-            passed=vendor_headers(scope),
+            passed=vendor_headers(scope, snap.catalog.passed_headers),
             started_s=clock.monotonic_s(),
             timeout_s=timeout_of(headers) if headers else None,
             idempotency_key=idempotency.key_of(scope, body, owner=caller.key.id),

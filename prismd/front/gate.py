@@ -1,9 +1,9 @@
 """The outermost ASGI layer: request id, head checks, and the last net under every error.
 
 Pure ASGI, one thin wrapper per request. Whatever happens below, the client gets an answer in the
-error shape of its dialect with an ``x-request-id``, and the process goes on. Four entries of the
-scope are for those below: ``request_id``; ``head``, the headers by name; ``header_names``, their
-names as one text; and ``reply_headers``, which are put on the answer whatever it will be.
+error shape of its dialect with an ``x-request-id``, and the process goes on. Three entries of the
+scope are for those below: ``request_id``; ``head``, the headers by name; and ``reply_headers``,
+which are put on the answer whatever it will be.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Gate:
 
         try:
             head = check_headers(scope["headers"])
-            names = scope["header_names"] = b"".join(head)
+            names = b"".join(head)
             uses_ours, is_later = spelling.used_in(head, names)
             if is_later:
                 scope["headers"] = spelling.to_ours(scope["headers"])

@@ -85,6 +85,9 @@ class Catalog:
     def __init__(self, providers: Sequence[Provider], model_map: Mapping[str, str]) -> None:
         self.providers: Mapping[str, Provider] = {provider.id: provider for provider in providers}
         self.model_map = dict(model_map)
+        passed = {name for provider in providers for name in provider.passed_headers}
+        self.passed_headers = tuple(name.encode() for name in sorted(passed))
+        """Headers of clients that any of them is passed, as they stand in a request."""
         self._targets: dict[str, tuple[Target, ...]] = {}
         for provider in providers:
             for model in provider.models or ():

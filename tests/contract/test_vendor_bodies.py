@@ -137,6 +137,27 @@ CONVERSATIONS: Mapping[str, Mapping[str, object]] = {
         "stream": True,
     },
 }
+NATIVE: Mapping[DialectName, Mapping[str, object]] = {
+    DialectName.ANTHROPIC: {
+        "model": "public-name",
+        "max_tokens": 2048,
+        "temperature": 0.3,
+        "top_p": 0.9,
+        "system": [{"type": "text", "text": "Brief.", "cache_control": {"type": "ephemeral"}}],
+        "messages": [{"role": "user", "content": "How much is two and two?"}],
+        "metadata": {"user_id": "u-1"},
+    },
+    DialectName.GOOGLE: {
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "contents": [{"role": "user", "parts": [{"text": "How much is two and two?"}]}],
+        "generationConfig": {"maxOutputTokens": 64, "thinkingConfig": {"thinkingBudget": 0}},
+        "safetySettings": [
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_ONLY_HIGH"}
+        ],
+    },
+}
+"""What clients of the vendor's own dialect say: it leaves as it is, but for the model's name."""
+PASSED = {"anthropic-beta": "context-1m-2025-08-07", "openai-organization": "org-of-the-caller"}
 VENDORS = [spec for spec in ALL if spec.type != "fake" and spec.dialect in DIALECTS]
 
 
@@ -203,15 +224,33 @@ def target(spec: ProviderSpec, outbound: Outbound, port: int) -> tuple[Attempt, 
         timeout_s=5,
         outbound=outbound,
     )
-    provider = Provider(spec.type, reached.spec, reached.base_url, upstream, ("m",), is_local=False)
+    provider = Provider(
+        spec.type,
+        reached.spec,
+        reached.base_url,
+        upstream,
+        ("m",),
+        is_local=False,
+        passed_headers=reached.spec.passed_headers,
+    )
     endpoint = reached.spec.endpoint(Op.CHAT, model_of(spec))
     assert endpoint is not None
     return Attempt(provider, model_of(spec), endpoint), reached
 
 
-async def said(step: Attempt, conversation: Mapping[str, object]) -> Saying:
-    body = json.dumps({**conversation, "model": "public-name"}).encode()
-    call = structs.replace(make_call(), request=DIALECTS[DialectName.OPENAI].parse(body))
+async def said(
+    step: Attempt,
+    conversation: Mapping[str, object],
+    dialect: DialectName = DialectName.OPENAI,
+) -> Saying:
+    is_google = dialect is DialectName.GOOGLE  # whose model stands in the path
+    body = json.dumps(conversation if is_google else {**conversation, "model": "public-name"})
+    request = DIALECTS[dialect].parse(
+        body.encode(),
+        model="public-name" if is_google else None,
+        is_stream=False if is_google else None,
+    )
+    call = structs.replace(make_call(), request=request, dialect=dialect, passed=PASSED)
     walk = Walk(
         gateway=cast("Gateway", None),
         snap=cast("Snapshot", SimpleNamespace(fetcher=None)),
@@ -255,14 +294,18 @@ async def test_what_leaves_for_a_vendor(
     found: dict[str, object] = {}
     async with vendor() as one:
         step, reached = target(spec, outbound, one.port)
-        for name, conversation in CONVERSATIONS.items():
-            saying = await said(step, conversation)
+        cases = [(name, DialectName.OPENAI, body) for name, body in CONVERSATIONS.items()]
+        if (own := NATIVE.get(spec.dialect)) is not None:
+            cases.append(("native", spec.dialect, own))
+        for name, dialect, conversation in cases:
+            saying = await said(step, conversation, dialect)
             response = await step.provider.upstream.send(saying.request)
             await response.read()
             sent = as_sent(one.requests[-1], reached)
             found[name] = {**sent, "drops": list(saying.drops)}
             assert b"sk-1" not in one.requests[-1].partition(b"\r\n\r\n")[2]
             assert b"public-name" not in one.requests[-1]
+            assert b"org-of-the-caller" not in one.requests[-1]
     compare(f"{spec.type}/sent.json", found)
 
 

@@ -340,6 +340,13 @@ def problems(folder: Path, text: str) -> list[str]:
             ),
         ),
         (
+            "providers: {x: {pass_headers: [x-team, X-Api-Key]}}",
+            (
+                "prism.yaml:1:40 providers.x.pass_headers[1] must not be passed on, because it may "
+                "hold the caller's own key"
+            ),
+        ),
+        (
             "providers: {x: {aws_region: US East}}",
             (
                 "prism.yaml:1:17 providers.x.aws_region must be a name of small letters, digits "
