@@ -60,7 +60,8 @@ def connect(
         base_url = resolve_base_url(spec, _given_url(section))
     except ValueError as error:
         raise ConfigProblem(path, f"{dotted(path)}: {error}") from None
-    if section.models is None and spec.listing is None:
+    is_asked = section.auto_discover is not False and section.models is None
+    if is_asked and spec.listing is None:
         msg = f"{dotted(path)} must list its models: {spec.title} cannot be asked for them here"
         raise ConfigProblem(path, msg)
     if section.auto_discover and spec.listing is None:

@@ -254,6 +254,11 @@ def test_text_completions_are_for_models_that_have_them(outbound: Outbound) -> N
     assert spec.endpoint(Op.COMPLETIONS, "gpt-4o") is None
 
 
+def test_who_is_not_to_be_asked_need_not_list(outbound: Outbound) -> None:
+    section = {"type": "bedrock", "api_key": "env:KEY", "aws_region": "us-east-1"}
+    assert connected(outbound, **section, auto_discover=False).spec.listing is None
+
+
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "google", "bedrock", "cohere"])
 def test_the_fake_inside_speaks_each_dialect(outbound: Outbound, dialect: str) -> None:
     reached = connected(outbound, type="fake", api_format=dialect)
