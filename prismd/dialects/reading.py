@@ -18,6 +18,8 @@ _MISSING_FIELD = re.compile(r"missing required field `(\w+)`")
 _AT_PATH = re.compile(r" - at `\$\.?(.+)`$")
 _MODEL = 'a string such as "fake/echo"; GET /v1/models lists what this key may use'
 
+_ABSENT = Raw()
+
 _decode_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -77,6 +79,12 @@ def _wrong_field(problem: str, hints: Mapping[str, str]) -> InvalidRequest:
 
 
 Item = TypeVar("Item")
+
+
+def optional(decode: Callable[[Raw], Item], fields: Mapping[str, Raw], name: str) -> Item | None:
+    """Read a typed member that may be absent or null; raises InvalidRequest."""
+    raw = fields.get(name, _ABSENT)
+    return None if bytes(raw) in (b"", b"null") else item(decode, raw, name)
 
 
 def item(decode: Callable[[Raw], Item], raw: Raw, path: str) -> Item:

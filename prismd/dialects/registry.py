@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from prismd.dialects.anthropic import Anthropic
 from prismd.dialects.base import Dialect
 from prismd.dialects.completions import Completions
 from prismd.dialects.openai import OpenAI
 from prismd.wire.call import DialectName
 
-ALL: tuple[Dialect, ...] = (OpenAI(), Completions())
+ALL: tuple[Dialect, ...] = (OpenAI(), Completions(), Anthropic())
 
 DIALECTS: Mapping[DialectName, Dialect] = {dialect.name: dialect for dialect in ALL}

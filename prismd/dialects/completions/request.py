@@ -63,7 +63,7 @@ class CompletionPeek(msgspec.Struct, frozen=True, gc=False):
         texts = [text for text in prompt if isinstance(text, str)]
         numbers = [token for token in prompt if isinstance(token, int)]
         lists = [tokens for tokens in prompt if isinstance(tokens, list)]
-        if len(prompt) not in map(len, (texts, numbers, lists)):
+        if len(prompt) not in (len(texts), len(numbers), len(lists)):
             msg = (
                 "'prompt': its members are all texts, all numbers of tokens, or all lists of them."
             )

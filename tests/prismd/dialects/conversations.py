@@ -13,7 +13,7 @@ from prismd.wire.conversation import (
     ToolUse,
 )
 
-words = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=20)
+words = st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
 """What a model may say, in any script."""
 names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,20}", fullmatch=True)
 tool_ids = st.from_regex(r"call_[a-zA-Z0-9]{1,12}", fullmatch=True)

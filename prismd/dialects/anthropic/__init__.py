@@ -1,0 +1,110 @@
+"""Anthropic's Messages."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from prismd.dialects.anthropic import answer as answers
+from prismd.dialects.anthropic import request as requests
+from prismd.dialects.anthropic.decoder import AnthropicDecoder
+from prismd.dialects.anthropic.encoder import AnthropicEncoder
+from prismd.dialects.anthropic.follower import AnthropicFollower
+from prismd.dialects.anthropic.read import read
+from prismd.dialects.anthropic.write import write
+from prismd.dialects.base import About, Outgoing
+from prismd.dialects.vendor_error import read_error
+from prismd.kernel.errors import UpstreamError
+from prismd.wire.call import DialectName
+from prismd.wire.chat import ChatRequest
+from prismd.wire.common import Usage
+from prismd.wire.conversation import Answer, Conversation
+
+_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
+
+
+class _Count(msgspec.Struct):
+    input_tokens: int
+
+
+_decode_count = msgspec.json.Decoder(_Count).decode
+
+
+class Anthropic:
+    """The dialect (the port ``Dialect``)."""
+
+    name = DialectName.ANTHROPIC
+
+    def parse(
+        self,
+        body: bytes,
+        *,
+        model: str | None = None,
+        is_stream: bool | None = None,
+        is_array: bool = False,
+    ) -> ChatRequest:
+        """Look at a request once; raises InvalidRequest."""
+        return requests.parse(body)
+
+    def read(self, request: ChatRequest) -> Conversation:
+        """Read all of a request; raises InvalidRequest."""
+        return read(request)
+
+    def tool_names(self, request: ChatRequest) -> list[str]:
+        """Return the names of the offered tools; raises InvalidRequest."""
+        return requests.tool_names(request)
+
+    def write_answer(self, answer: Answer, about: About) -> bytes:
+        """Write a whole answer."""
+        return answers.write_answer(answer, about)
+
+    def encoder(self, about: About) -> AnthropicEncoder:
+        """Return a writer of one stream."""
+        return AnthropicEncoder(about)
+
+    def write(self, conversation: Conversation, *, model: str, is_stream: bool) -> Outgoing:
+        """Say a conversation."""
+        return write(conversation, model=model, is_stream=is_stream)
+
+    def fetches(self, mime: str | None) -> bool:
+        """Say yes: images and documents are fetched by the vendor."""
+        return True
+
+    def read_answer(self, body: bytes, *, provider: str) -> Answer:
+        """Read a whole answer; raises UpstreamError."""
+        return answers.read_answer(body, provider=provider)
+
+    def decoder(self, *, provider: str) -> AnthropicDecoder:
+        """Return a reader of one stream."""
+        return AnthropicDecoder(provider=provider)
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
+    ) -> UpstreamError:
+        """Read an answer whose status is not 200."""
+        return read_error(status, headers, body, provider=provider)
+
+    def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
+        """Splice the client's own top level."""
+        return requests.relay(request, model=model, output_limit=output_limit)
+
+    def read_usage(self, body: bytes, *, provider: str) -> Usage | None:
+        """Check a whole answer, and return its usage; raises UpstreamError."""
+        return answers.read_usage(body, provider=provider)
+
+    def follower(self, about: About, *, provider: str) -> AnthropicFollower:
+        """Return what relays one stream."""
+        return AnthropicFollower(about, provider=provider)
+
+    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
+        """Say a conversation to the counter, which takes only what is counted."""
+        said = write(conversation, model=model, is_stream=False)
+        said.fields = {name: said.fields[name] for name in _COUNTED if name in said.fields}
+        return said
+
+    def read_count(self, body: bytes, *, provider: str) -> int:
+        """Read what the counter says; raises UpstreamError."""
+        try:
+            return _decode_count(body).input_tokens
+        except (msgspec.DecodeError, RecursionError):
+            msg = f"The counter of provider '{provider}' did not say a number."
+            raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None
