@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prismd.dialects.base import About, Dialect
-from prismd.dialects.gather import Gathering, events_of
+from prismd.dialects.gather import Gathering, events_of, text_of
 from prismd.dialects.registry import ALL
 from prismd.kernel import jsonio
 from prismd.kernel.errors import Internal, InvalidRequest, UpstreamError
@@ -107,7 +107,9 @@ def test_a_relayed_stream_is_the_vendors_own_bytes(
     assert out + follower.last() == stream
     assert out != stream, "the end is held back"
     assert follower.usage == answer.usage
-    assert same(dialect.read_answer(follower.answer(), provider="p"), answer)
+    kept = dialect.read_answer(follower.answer(), provider="p")
+    assert text_of(kept) == text_of(answer)
+    assert dialect.name is DialectName.OPENAI or same(kept, answer)  # whose copy has no seals
     assert not follower.is_cut
 
 
