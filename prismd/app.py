@@ -13,7 +13,7 @@ from functools import partial
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prismd.dialects.spoken import action_in
-from prismd.endpoints import chat, health, idempotency
+from prismd.endpoints import chat, count_tokens, health, idempotency
 from prismd.endpoints.asgi import MAX_ROOM_BODY_BYTES, ClientLeft, read_body, wrong_method
 from prismd.endpoints.credentials import Policy
 from prismd.front.gate import Gate, answering
@@ -23,9 +23,6 @@ from prismd.wire.chat import ChatPeek
 
 _MODEL_ACTION = "{model}:"
 HotHandler = Callable[[Gateway, Scope, Receive, Send], Awaitable[None]]
-
-COUNT_TOKENS = "/v1/count_tokens"
-"""It reads what a chat reads, so its bodies may be as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,20 @@ class HotRoute:
 
 _READY = {200: health.Readiness, 503: health.Readiness}
 
+_COUNTED = {200: count_tokens.TokenCount}
+
 HOT = (
     HotRoute(
         "POST", "/v1/chat/completions", Policy.KEY, "chat", chat.chat_completions, ChatPeek, {}
+    ),
+    HotRoute(
+        "POST",
+        "/v1/count_tokens",
+        Policy.KEY,
+        "chat",
+        count_tokens.count_tokens,
+        ChatPeek,
+        _COUNTED,
     ),
     HotRoute("GET", "/healthz", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),
     HotRoute("GET", "/livez", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),
@@ -156,9 +164,7 @@ class App:
 
     async def _serve_room(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            is_large = scope["path"] == COUNT_TOKENS
-            limit = self._gateway.snapshot.max_body_bytes if is_large else MAX_ROOM_BODY_BYTES
-            body = await read_body(scope, receive, limit)
+            body = await read_body(scope, receive, MAX_ROOM_BODY_BYTES)
         except ClientLeft:
             return
         if scope["method"] == "HEAD":

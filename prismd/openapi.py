@@ -1,5 +1,6 @@
 """The OpenAPI document: FastAPI's own, plus the hot routes, security and the error shape."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -50,6 +51,24 @@ _IDEMPOTENCY_KEY = {
 }
 
 
+_MODEL_PLACE = "{model}"
+_MODEL = {
+    "name": "model",
+    "in": "path",
+    "required": True,
+    "description": "A model's name; slashes in it may be written as they are.",
+    "schema": {"type": "string", "minLength": 1},
+}
+_VENDORS_ANSWER = {
+    "description": "The vendor's answer in the dialect of the path; events when it is streamed.",
+    "content": {
+        "application/json": {"schema": {"type": ["object", "array"]}},
+        "text/event-stream": {"schema": {"type": "string"}},
+    },
+}
+_NO_WORD = re.compile(r"\W+")
+
+
 class HotRow(Protocol):
     """What is read of a hot route."""
 
@@ -59,7 +78,7 @@ class HotRow(Protocol):
 
     @property
     def path(self) -> str:
-        """Exact path."""
+        """Exact path, or one with a model in it."""
 
     @property
     def policy(self) -> Policy:
@@ -94,11 +113,13 @@ def document(
     doc["components"]["securitySchemes"] = _SCHEMES
     paths = doc["paths"]
     for row in hot:
-        types = [*row.replies.values()] if row.request is None else [row.request]
+        types = [*row.replies.values()] + ([] if row.request is None else [row.request])
         references, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
         schemas.update(components)
-        operation = _asks(references[0]) if row.request else _tells(row.replies, references)
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row) | operation
+        operation = _operation(row) | _tells(row.replies, references)
+        if row.request is not None:
+            operation |= _asks(row, references[-1])
+        paths.setdefault(row.path, {})[row.method.lower()] = operation
     for (method, path), policy in policies.items():
         operation = paths[path.replace(":path}", "}")][method.lower()]
         operation["security"] = _SECURITY[policy]
@@ -113,37 +134,32 @@ def _operation(row: HotRow) -> dict[str, object]:
     return {
         "tags": [row.tag],
         "summary": (row.handler.__doc__ or "").partition("\n")[0],
-        "operationId": f"{row.path.strip('/').replace('/', '_')}_{row.method.lower()}",
+        "operationId": f"{_NO_WORD.sub('_', row.path.strip('/'))}_{row.method.lower()}",
     }
 
 
-def _asks(body: Mapping[str, object]) -> dict[str, object]:
-    """Describe a call: its body is ours to say, its answer is a vendor's."""
-    return {
-        "parameters": [_IDEMPOTENCY_KEY],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": {
-                "description": "The vendor's answer, or server-sent events when streaming.",
-                "content": {
-                    "application/json": {"schema": {"type": "object"}},
-                    "text/event-stream": {"schema": {"type": "string"}},
-                },
-            }
-        },
+def _asks(row: HotRow, body: Mapping[str, object]) -> dict[str, object]:
+    """Describe a call: its body is ours to say, its answer mostly is a vendor's."""
+    told: dict[str, object] = {
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}}
     }
+    parameters = [_MODEL] if _MODEL_PLACE in row.path else []
+    if not row.replies:
+        parameters.append(_IDEMPOTENCY_KEY)
+        told["responses"] = {"200": _VENDORS_ANSWER}
+    return told | ({"parameters": parameters} if parameters else {})
 
 
 def _tells(
     replies: Mapping[int, type], references: Iterable[Mapping[str, object]]
 ) -> dict[str, object]:
-    """Describe what needs no body, and whose answers are ours."""
+    """Describe answers that are ours."""
     return {
         "responses": {
             str(status): {
                 "description": (reply.__doc__ or "").strip(),
                 "content": {"application/json": {"schema": reference}},
             }
-            for (status, reply), reference in zip(replies.items(), references, strict=True)
+            for (status, reply), reference in zip(replies.items(), references, strict=False)
         }
     }

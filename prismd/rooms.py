@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from prismd import __version__
 from prismd.dialects.errors import error_body, error_headers
 from prismd.dialects.spoken import dialect_of
-from prismd.endpoints import count_tokens, diagnostics, models
+from prismd.endpoints import diagnostics, models
 from prismd.endpoints import usage as own_usage
 from prismd.endpoints.admin import (
     audit,
@@ -44,7 +44,6 @@ from prismd.kernel.errors import InvalidRequest, MethodNotAllowed, NotFound, Pri
 from prismd.openapi import HotRow, document
 
 ROOMS: tuple[APIRouter, ...] = (
-    count_tokens.room,
     models.room,
     models.admin_room,
     keys.room,

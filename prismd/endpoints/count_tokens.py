@@ -1,52 +1,50 @@
-"""``POST /v1/count_tokens``."""
+"""``POST /v1/count_tokens``: the tokens of a chat, in OpenAI's terms, which has no such route."""
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
+from collections.abc import Awaitable
+from functools import partial
 
-from prismd.dialects.openai.request import parse_chat
-from prismd.endpoints import deps
-from prismd.endpoints.replies import json_reply
-from prismd.metering.tokens import estimate_prompt
-from prismd.policy.access import check_model
-from prismd.wire.call import DialectName
+import msgspec
+from starlette.types import Receive, Scope, Send
 
-room = APIRouter(tags=["chat"], dependencies=[Depends(deps.caller)])
+from prismd.dialects.registry import DIALECTS
+from prismd.endpoints.calls import answer_call
+from prismd.endpoints.counting import answer_count
+from prismd.flow.count import Counted
+from prismd.gateway import Gateway
+from prismd.wire.call import Call, DialectName, Op
 
-_CHAT_BODY = {
-    "required": True,
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatPeek"}}},
-}
-"""The body of a chat, which the OpenAPI document describes with the hot route."""
+_OPENAI = DIALECTS[DialectName.OPENAI]
 
 
-class CountTokensReply(BaseModel):
+class TokenCount(msgspec.Struct, omit_defaults=True):
     """How many tokens a request would use."""
 
     model: str
     token_count: int
     method: str
-    """``estimate``: counted without the model's own tokenizer."""
+    """``upstream``: the vendor's own counter said it; ``exact``: from the table that the vendor
+    publishes; ``estimate``: from the number of characters."""
     max_context_tokens: int | None = None
     remaining_tokens: int | None = None
 
 
-@room.post(
-    "/v1/count_tokens",
-    response_model=CountTokensReply,
-    response_model_exclude_none=True,
-    openapi_extra={"requestBody": _CHAT_BODY},
-)
-async def count_tokens(
-    request: Request, gateway: deps.TheGateway, caller: deps.TheCaller
-) -> Response:
-    """Estimate the prompt tokens of a chat request, without calling anybody."""
-    asked = parse_chat(await request.body())
-    check_model(caller.key, asked.model)
-    deps.count_call(gateway, caller, request.scope)
-    target = gateway.snapshot.catalog.resolve(asked.model)[0]
-    context = gateway.snapshot.facts(asked.model, target).context_tokens
-    count = estimate_prompt(DialectName.OPENAI, asked)
-    answer: dict[str, object] = {"model": asked.model, "token_count": count, "method": "estimate"}
-    if context is not None:
-        answer |= {"max_context_tokens": context, "remaining_tokens": max(0, context - count)}
-    return json_reply(answer)
+def count_tokens(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    """Count the prompt tokens of a chat, without making the call."""
+    return answer_call(
+        gateway,
+        scope,
+        receive,
+        send,
+        op=Op.COUNT_TOKENS,
+        dialect=_OPENAI.name,
+        parse=_OPENAI.parse,
+        walk=partial(answer_count, write=_written),
+    )
+
+
+def _written(call: Call, counted: Counted) -> TokenCount:
+    said = TokenCount(call.request.model, counted.tokens, counted.method)
+    if counted.context_tokens is not None:
+        said.max_context_tokens = counted.context_tokens
+        said.remaining_tokens = max(0, counted.context_tokens - counted.tokens)
+    return said

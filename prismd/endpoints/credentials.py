@@ -70,8 +70,13 @@ def caller_of(gateway: Gateway, scope: Scope) -> Caller:
 
 def tell_limits(gateway: Gateway, key: KeyRecord, scope: Scope) -> None:
     """Have the answer say where a key stands, whatever it will be."""
-    if state := gateway.limiter.state(key, clock.monotonic_s()):
-        scope["reply_headers"].update(state.headers())
+    scope["reply_headers"].update(limits_of(gateway, key))
+
+
+def limits_of(gateway: Gateway, key: KeyRecord) -> dict[str, str]:
+    """Return the headers that say where a key stands; none if it has no limit."""
+    state = gateway.limiter.state(key, clock.monotonic_s())
+    return {} if state is None else state.headers()
 
 
 def check_operator(gateway: Gateway, scope: Scope) -> None:

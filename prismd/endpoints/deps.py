@@ -8,26 +8,12 @@ matched route, never to a path prefix.
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.types import Scope
 
 from prismd.endpoints.credentials import Policy, caller_of, check_operator, ip_of, tell_limits
 from prismd.gateway import Gateway
-from prismd.kernel import clock
 from prismd.policy.access import check_ip
 from prismd.wire.audit import Actor
 from prismd.wire.call import Caller
-
-
-def count_call(gateway: Gateway, caller: Caller, scope: Scope) -> None:
-    """Count a call that is over at once against the key's limit per minute.
-
-    Raises:
-        LimitReached: the window is full.
-    """
-    state = gateway.limiter.admit(caller.key, clock.monotonic_s())
-    gateway.limiter.release(caller.key.id)
-    if state:
-        scope["reply_headers"].update(state.headers())
 
 
 async def gateway_of(request: Request) -> Gateway:

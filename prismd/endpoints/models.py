@@ -1,101 +1,149 @@
-"""``GET /v1/models`` and ``/v1/models/{model}`` for keys, ``GET /-/models`` for the operator."""
+"""The models: ``/v1/models`` and ``/v1beta/models`` for keys, ``GET /-/models`` for the operator.
 
-from collections.abc import Iterable
-from typing import Literal
+A key sees the models that it may use, in the shape of the SDK that asks (``dialects/spoken``).
+OpenAI's has all in one list; the others have pages, whose cursors are names of models: what was
+added or removed between two pages moves no other model from its place.
+"""
 
-from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from prismd.dialects.spoken import dialect_of
 from prismd.endpoints import deps
-from prismd.endpoints.replies import Usd, json_reply
+from prismd.endpoints.model_types import (
+    AnthropicModel,
+    AnthropicModels,
+    GoogleModel,
+    GoogleModels,
+    ModelList,
+    ModelObject,
+    anthropic_view,
+    google_view,
+    openai_view,
+)
+from prismd.endpoints.queries import page_size
+from prismd.endpoints.replies import json_reply
 from prismd.kernel.errors import NotFound
-from prismd.kernel.jsonio import Raw
 from prismd.policy.access import may_use_model, may_use_provider
 from prismd.routing.catalog import Target
 from prismd.snapshot import Snapshot
-from prismd.wire.call import Caller
-from prismd.wire.price import Price
-from prismd.wire.rates import FIELDS, write_rates
+from prismd.wire.call import Caller, DialectName
+from prismd.wire.price import ModelFacts
 
 room = APIRouter(tags=["models"], dependencies=[Depends(deps.caller)])
 admin_room = APIRouter(tags=["models"], dependencies=[Depends(deps.admin)])
 
-_LONG_NAMES = {
-    field.name: field.name.replace("mtok", "m_tokens").replace("mchar", "m_chars")
-    for field in FIELDS.values()
+View = Callable[[str, Target, ModelFacts], dict[str, object]]
+
+_VIEWS: Mapping[DialectName, View] = {
+    DialectName.ANTHROPIC: anthropic_view,
+    DialectName.GOOGLE: google_view,
 }
+MAX_PAGE = 1000
+ANTHROPIC_PAGE = 20
+GOOGLE_PAGE = 50
+"""How many models are on a page if nothing is said: as the vendors' own APIs have it."""
+
+_AnyList = ModelList | AnthropicModels | GoogleModels
+_AnyModel = ModelObject | AnthropicModel | GoogleModel
+_Limit = Annotated[str | None, Query(description="Anthropic's shape: models on a page")]
+_After = Annotated[str | None, Query(description="Anthropic's shape: models after this one")]
+_Before = Annotated[str | None, Query(description="Anthropic's shape: models before this one")]
+_Size = Annotated[str | None, Query(alias="pageSize", description="Google's shape: on a page")]
+_Token = Annotated[str | None, Query(alias="pageToken", description="Google's shape: next page")]
 
 
-class Pricing(BaseModel):
-    """Dollars per million tokens or characters, per image, per second …; below any tier.
-
-    A rate that the model does not have is not there; parts of input and output without a rate of
-    their own cost what the whole does.
-    """
-
-    input_per_m_tokens: Usd | None = None
-    cached_input_per_m_tokens: Usd | None = None
-    cache_write_per_m_tokens: Usd | None = None
-    audio_input_per_m_tokens: Usd | None = None
-    output_per_m_tokens: Usd | None = None
-    reasoning_per_m_tokens: Usd | None = None
-    audio_output_per_m_tokens: Usd | None = None
-    per_m_chars: Usd | None = None
-    per_image: Usd | None = None
-    per_page: Usd | None = None
-    per_audio_second: Usd | None = None
-    per_video_second: Usd | None = None
-    per_search: Usd | None = None
-    per_request: Usd | None = None
-
-
-class ModelObject(BaseModel):
-    """A model; window and price where they are known. Prices are those of the caller's org."""
-
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-    max_input_tokens: int | None = None
-    pricing: Pricing | None = None
-    is_priced: bool
-    """False: what it costs is not known, and calls of it are in no cost."""
-    price_source: str | None = None
-
-
-class ModelList(BaseModel):
-    """Models, sorted by id."""
-
-    object: Literal["list"]
-    data: list[ModelObject]
-
-
-@room.get("/v1/models", response_model=ModelList, response_model_exclude_none=True)
-async def list_models(gateway: deps.TheGateway, caller: deps.TheCaller) -> Response:
+@room.get("/v1/models", response_model=_AnyList, response_model_exclude_none=True)
+async def list_models(
+    request: Request,
+    gateway: deps.TheGateway,
+    caller: deps.TheCaller,
+    *,
+    limit: _Limit = None,
+    after_id: _After = None,
+    before_id: _Before = None,
+    page_size_text: _Size = None,
+    page_token: _Token = None,
+) -> Response:
     """List the models that this key may use."""
-    snap = gateway.snapshot
-    usable = ((name, _usable(snap, caller, name)) for name in snap.catalog.names())
-    org_id = caller.key.org_id
-    return json_reply(_list(_model(snap, name, found, org_id) for name, found in usable if found))
+    shown = _Shown(gateway.snapshot, caller)
+    match _asking(request):
+        case DialectName.ANTHROPIC:
+            size = page_size("limit", limit, usual=ANTHROPIC_PAGE, most=MAX_PAGE)
+            return json_reply(_anthropic_page(shown, size, after_id, before_id))
+        case DialectName.GOOGLE:
+            return json_reply(_google_page(shown, page_size_text, page_token))
+        case _:
+            data = shown.views(openai_view, shown.names)
+            return json_reply({"object": "list", "data": data})
 
 
-@room.get("/v1/models/{model:path}", response_model=ModelObject, response_model_exclude_none=True)
-async def get_model(model: str, gateway: deps.TheGateway, caller: deps.TheCaller) -> Response:
+@room.get("/v1beta/models", response_model=GoogleModels, response_model_exclude_none=True)
+async def list_google_models(
+    gateway: deps.TheGateway,
+    caller: deps.TheCaller,
+    *,
+    page_size_text: _Size = None,
+    page_token: _Token = None,
+) -> Response:
+    """List the models that this key may use, in Google's shape."""
+    shown = _Shown(gateway.snapshot, caller)
+    return json_reply(_google_page(shown, page_size_text, page_token))
+
+
+@room.get("/v1/models/{model:path}", response_model=_AnyModel, response_model_exclude_none=True)
+@room.get(
+    "/v1beta/models/{model:path}", response_model=GoogleModel, response_model_exclude_none=True
+)
+async def get_model(
+    model: str, request: Request, gateway: deps.TheGateway, caller: deps.TheCaller
+) -> Response:
     """Look at one model; one that the key may not use does not exist for it."""
     snap = gateway.snapshot
     target = _usable(snap, caller, model)
     if target is None:
         msg = f"The model '{model}' does not exist, or this key may not use it."
         raise NotFound(msg, code="model_not_found", param="model")
-    return json_reply(_model(snap, model, target, caller.key.org_id))
+    view = _VIEWS.get(_asking(request), openai_view)
+    return json_reply(view(model, target, snap.facts(model, target, caller.key.org_id)))
 
 
 @admin_room.get("/-/models", response_model=ModelList, response_model_exclude_none=True)
 async def list_all_models(gateway: deps.TheGateway) -> Response:
     """List every model of the catalog."""
     snap = gateway.snapshot
-    names = snap.catalog.names()
-    return json_reply(_list(_model(snap, name, snap.catalog.find(name)[0], None) for name in names))
+    found = ((name, snap.catalog.find(name)[0]) for name in snap.catalog.names())
+    data = [openai_view(name, target, snap.facts(name, target)) for name, target in found]
+    return json_reply({"object": "list", "data": data})
+
+
+class _Shown:
+    """What a key may see."""
+
+    def __init__(self, snap: Snapshot, caller: Caller) -> None:
+        """Look which of all models the key may use."""
+        self._snap = snap
+        self._org_id = caller.key.org_id
+        usable = ((name, _usable(snap, caller, name)) for name in snap.catalog.names())
+        self._usable = {name: target for name, target in usable if target is not None}
+        self.names = list(self._usable)
+        """Sorted."""
+
+    def views(self, view: View, names: list[str]) -> list[dict[str, object]]:
+        """Write some of them."""
+        found = ((name, self._usable[name]) for name in names)
+        return [
+            view(name, target, self._snap.facts(name, target, self._org_id))
+            for name, target in found
+        ]
+
+
+def _asking(request: Request) -> DialectName:
+    scope = request.scope
+    return dialect_of(scope["method"], scope["path"], scope["head"])
 
 
 def _usable(snap: Snapshot, caller: Caller, name: str) -> Target | None:
@@ -107,32 +155,31 @@ def _usable(snap: Snapshot, caller: Caller, name: str) -> Target | None:
     return None
 
 
-def _list(models: Iterable[dict[str, object]]) -> dict[str, object]:
-    return {"object": "list", "data": list(models)}
-
-
-def _model(snap: Snapshot, name: str, target: Target, org_id: str | None) -> dict[str, object]:
-    facts = snap.facts(name, target, org_id)
-    model: dict[str, object] = {
-        "id": name,
-        "object": "model",
-        "created": 0,
-        "owned_by": target.provider.id,
-        "is_priced": facts.price is not None,
+def _anthropic_page(
+    shown: _Shown, size: int, after_id: str | None, before_id: str | None
+) -> dict[str, object]:
+    names = shown.names
+    first = 0 if after_id is None else bisect_right(names, after_id)
+    end = len(names) if before_id is None else bisect_left(names, before_id)
+    if before_id is not None and after_id is None:  # the page that ends there
+        page = names[max(first, end - size) : end]
+        has_more = end - size > first
+    else:
+        page = names[first : min(end, first + size)]
+        has_more = first + size < end
+    return {
+        "data": shown.views(anthropic_view, page),
+        "has_more": has_more,
+        "first_id": page[0] if page else None,
+        "last_id": page[-1] if page else None,
     }
-    if facts.context_tokens is not None:
-        model["max_input_tokens"] = facts.context_tokens
-    if facts.price is not None:
-        model |= {"pricing": _pricing(facts.price), "price_source": facts.price.source}
-    return model
 
 
-def _pricing(price: Price) -> dict[str, object]:
-    """Write the rates, by the names that this route has had from the beginning."""
-    pricing: dict[str, object] = {
-        _LONG_NAMES[name]: Raw(dollars.encode())
-        for name, dollars in write_rates(price.rates).items()
-    }
-    if (whole := pricing.get("input_per_m_tokens")) is not None:
-        pricing.setdefault("cached_input_per_m_tokens", whole)
-    return pricing
+def _google_page(shown: _Shown, size_text: str | None, token: str | None) -> dict[str, object]:
+    size = page_size("pageSize", size_text, usual=GOOGLE_PAGE, most=MAX_PAGE)
+    first = 0 if token is None else bisect_right(shown.names, token)
+    page = shown.names[first : first + size]
+    told: dict[str, object] = {"models": shown.views(google_view, page)}
+    if first + size < len(shown.names):
+        told["nextPageToken"] = page[-1]
+    return told

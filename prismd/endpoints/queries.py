@@ -55,3 +55,17 @@ def statuses(param: str, text: str) -> frozenset[int]:
         first = int(part.replace("x", "0"))
         found |= set(range(first, first + 100)) if part.endswith("xx") else {first}
     return frozenset(found)
+
+
+def page_size(param: str, text: str | None, *, usual: int, most: int) -> int:
+    """Read how many entries are on a page; there are never more than ``most``.
+
+    Raises:
+        InvalidRequest: it is no number from 1 on.
+    """
+    if text is None:
+        return usual
+    if text.isascii() and text.isdigit() and (wanted := number(param, text)):
+        return min(wanted, most)
+    msg = f"'{param}' is a number from 1 to {most}."
+    raise InvalidRequest(msg, code="invalid_value", param=param)

@@ -8,7 +8,7 @@ import pytest
 from prismd.config.telemetry import ModelPricing
 from prismd.endpoints.admin.price_types import PriceSet, UsageInput
 from prismd.endpoints.admin.request_types import CallUsage
-from prismd.endpoints.models import Pricing
+from prismd.endpoints.model_types import Pricing
 from prismd.kernel.money import PicoUsd
 from prismd.wire.common import Usage
 from prismd.wire.price import Unit
