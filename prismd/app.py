@@ -12,8 +12,10 @@ from functools import partial
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from prismd.dialects.anthropic.request import MessagesPeek
+from prismd.dialects.completions.request import CompletionPeek
 from prismd.dialects.spoken import action_in
-from prismd.endpoints import chat, count_tokens, health, idempotency
+from prismd.endpoints import chat, completions, count_tokens, health, idempotency, messages
 from prismd.endpoints.asgi import MAX_ROOM_BODY_BYTES, ClientLeft, read_body, wrong_method
 from prismd.endpoints.credentials import Policy
 from prismd.front.gate import Gate, answering
@@ -57,6 +59,25 @@ HOT = (
         count_tokens.count_tokens,
         ChatPeek,
         _COUNTED,
+    ),
+    HotRoute(
+        "POST",
+        "/v1/completions",
+        Policy.KEY,
+        "chat",
+        completions.completions,
+        CompletionPeek,
+        {},
+    ),
+    HotRoute("POST", "/v1/messages", Policy.KEY, "messages", messages.messages, MessagesPeek, {}),
+    HotRoute(
+        "POST",
+        "/v1/messages/count_tokens",
+        Policy.KEY,
+        "messages",
+        messages.count_message,
+        MessagesPeek,
+        {200: messages.MessageCount},
     ),
     HotRoute("GET", "/healthz", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),
     HotRoute("GET", "/livez", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),

@@ -20,8 +20,13 @@ from tests.raw_http import exchange, request
 POLICIES = {
     ("POST", "/v1/chat/completions"): "key",
     ("POST", "/v1/count_tokens"): "key",
+    ("POST", "/v1/completions"): "key",
+    ("POST", "/v1/messages"): "key",
+    ("POST", "/v1/messages/count_tokens"): "key",
     ("GET", "/v1/models"): "key",
     ("GET", "/v1/models/{model}"): "key",
+    ("GET", "/v1beta/models"): "key",
+    ("GET", "/v1beta/models/{model}"): "key",
     ("GET", "/v1/usage"): "key",
     ("GET", "/-/models"): "admin",
     ("POST", "/-/keys"): "admin",

@@ -279,7 +279,7 @@ def broken(*_: Any, **__: Any) -> Any:
     ("method", "path", "where"),
     [
         ("POST", "/v1/chat/completions", "prismd.flow.serve.reserve"),
-        ("POST", "/v1/count_tokens", "prismd.endpoints.count_tokens.estimate_prompt"),
+        ("POST", "/v1/count_tokens", "prismd.flow.count.count_here"),
         ("GET", "/v1/models", "prismd.endpoints.models.may_use_model"),
     ],
 )
