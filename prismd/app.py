@@ -14,8 +14,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prismd.dialects.anthropic.request import MessagesPeek
 from prismd.dialects.completions.request import CompletionPeek
+from prismd.dialects.google.request import ContentBody
 from prismd.dialects.spoken import action_in
-from prismd.endpoints import chat, completions, count_tokens, health, idempotency, messages
+from prismd.endpoints import (
+    chat,
+    completions,
+    count_tokens,
+    google,
+    health,
+    idempotency,
+    messages,
+)
 from prismd.endpoints.asgi import MAX_ROOM_BODY_BYTES, ClientLeft, read_body, wrong_method
 from prismd.endpoints.credentials import Policy
 from prismd.front.gate import Gate, answering
@@ -46,6 +55,12 @@ class HotRoute:
 _READY = {200: health.Readiness, 503: health.Readiness}
 
 _COUNTED = {200: count_tokens.TokenCount}
+
+_GOOGLE: tuple[tuple[str, HotHandler, type, Mapping[int, type]], ...] = (
+    ("generateContent", google.generate, ContentBody, {}),
+    ("streamGenerateContent", google.stream, ContentBody, {}),
+    ("countTokens", google.count, ContentBody, {200: google.ContentCount}),
+)
 
 HOT = (
     HotRoute(
@@ -78,6 +93,11 @@ HOT = (
         messages.count_message,
         MessagesPeek,
         {200: messages.MessageCount},
+    ),
+    *(
+        HotRoute("POST", f"{base}/{{model}}:{action}", Policy.KEY, "google", handler, kind, replies)
+        for base in ("/v1beta/models", "/v1/models")
+        for action, handler, kind, replies in _GOOGLE
     ),
     HotRoute("GET", "/healthz", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),
     HotRoute("GET", "/livez", Policy.PUBLIC, "health", health.alive, None, {200: health.Alive}),

@@ -1,0 +1,290 @@
+"""All of a generateContent request → a conversation."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from prismd.dialects.google.request import members, peek_of
+from prismd.dialects.google.schema import plain_schema
+from prismd.dialects.parts import check_base64, invalid, kind_of, media_of_url, schema_object
+from prismd.dialects.reading import item, optional
+from prismd.wire.chat import ChatRequest
+from prismd.wire.conversation import (
+    Conversation,
+    JsonFormat,
+    Media,
+    Part,
+    Reasoning,
+    Text,
+    Thinking,
+    Tool,
+    ToolChoice,
+    ToolMode,
+    ToolResult,
+    ToolUse,
+    Turn,
+)
+
+Raw = msgspec.Raw
+_Fields = dict[str, Raw]
+
+_text = msgspec.json.Decoder(str).decode
+_texts = msgspec.json.Decoder(list[str]).decode
+_number = msgspec.json.Decoder(float).decode
+_whole = msgspec.json.Decoder(int).decode
+_switch = msgspec.json.Decoder(bool).decode
+_list = msgspec.json.Decoder(list[Raw]).decode
+
+_READ = {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "model"}
+_READ_CONFIG = {
+    "temperature",
+    "topP",
+    "topK",
+    "candidateCount",
+    "maxOutputTokens",
+    "stopSequences",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "responseLogprobs",
+    "logprobs",
+    "thinkingConfig",
+}
+_EFFORTS = {"MINIMAL": "minimal", "LOW": "low", "MEDIUM": "medium", "HIGH": "high"}
+_MODES = {
+    "AUTO": ToolMode.AUTO,
+    "NONE": ToolMode.NONE,
+    "ANY": ToolMode.REQUIRED,
+    "VALIDATED": ToolMode.AUTO,
+    "MODE_UNSPECIFIED": ToolMode.AUTO,
+}
+
+
+def read(request: ChatRequest) -> Conversation:
+    """Read all of a request.
+
+    Raises:
+        InvalidRequest: an unknown role or part, data that cannot be decoded, …; with its path.
+    """
+    fields, peek = request.fields, peek_of(request)
+    config = peek.config
+    drops = [name for name, raw in fields.items() if name not in _READ and not _is_null(raw)]
+    drops += [
+        name for name, raw in config.items() if name not in _READ_CONFIG and not _is_null(raw)
+    ]
+    if "responseModalities" in drops and b"IMAGE" not in bytes(config["responseModalities"]):
+        drops.remove("responseModalities")  # text is what there is
+    reader = _Turns()
+    turns = tuple(reader.turn(raw, f"contents[{at}]") for at, raw in enumerate(peek.contents))
+    top_k = optional(_number, config, "topK")
+    return Conversation(
+        system=tuple(_system(fields)),
+        turns=turns,
+        tools=tuple(_tools(peek.tools, drops)),
+        tool_choice=_tool_choice(fields),
+        max_output_tokens=request.max_output_tokens,
+        temperature=optional(_number, config, "temperature"),
+        top_p=optional(_number, config, "topP"),
+        top_k=None if top_k is None else int(top_k),
+        presence_penalty=optional(_number, config, "presencePenalty"),
+        frequency_penalty=optional(_number, config, "frequencyPenalty"),
+        stop=tuple(optional(_texts, config, "stopSequences") or ()),
+        seed=optional(_whole, config, "seed"),
+        n=optional(_whole, config, "candidateCount"),
+        logprobs=optional(_switch, config, "responseLogprobs"),
+        top_logprobs=optional(_whole, config, "logprobs"),
+        json_format=_json_format(config),
+        reasoning=_reasoning(config),
+        drops=tuple(dict.fromkeys(drops)),
+    )
+
+
+def _is_null(raw: Raw) -> bool:
+    return bytes(raw) in (b"", b"null", b"[]", b"{}")
+
+
+def _system(fields: _Fields) -> Iterator[Text]:
+    raw = fields.get("systemInstruction")
+    if raw is None or _is_null(raw):
+        return
+    if bytes(raw).startswith(b'"'):
+        yield Text(text=_text(raw))
+        return
+    content = members(raw, "systemInstruction")
+    for at, part in enumerate(optional(_list, content, "parts") or ()):
+        said = members(part, f"systemInstruction.parts[{at}]")
+        text = optional(_text, said, "text")
+        if text is None:
+            raise invalid("it has text parts only", f"systemInstruction.parts[{at}]")
+        if text:
+            yield Text(text=text)
+
+
+class _Turns:
+    """Reads turns in their order: calls without an id are numbered, results find theirs."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._waiting: dict[str, list[str]] = {}
+        """Function → ids of calls that have no result yet."""
+
+    def turn(self, raw: Raw, path: str) -> Turn:
+        """Read a content."""
+        content = members(raw, path)
+        role = optional(_text, content, "role") or "user"
+        if role not in ("user", "model", "function", "tool"):
+            raise invalid("the role is user or model", f"{path}.role")
+        parts = optional(_list, content, "parts") or []
+        said = [
+            part for at, one in enumerate(parts) for part in self._part(one, f"{path}.parts[{at}]")
+        ]
+        return Turn(role="assistant" if role == "model" else "user", parts=tuple(said))
+
+    def _part(self, raw: Raw, path: str) -> Iterator[Part]:
+        part = members(raw, path)
+        signature = optional(_text, part, "thoughtSignature")
+        if (text := optional(_text, part, "text")) is not None:
+            if optional(_switch, part, "thought"):
+                yield Thinking(text=text)
+            elif text or signature:
+                yield Text(text=text, signature=signature)
+        elif "functionCall" in part:
+            yield self._call(members(part["functionCall"], f"{path}.functionCall"), path, signature)
+        elif "functionResponse" in part:
+            where = f"{path}.functionResponse"
+            yield self._result(members(part["functionResponse"], where), where)
+        elif "inlineData" in part:
+            yield _inline(members(part["inlineData"], f"{path}.inlineData"), f"{path}.inlineData")
+        elif "fileData" in part:
+            yield _file(members(part["fileData"], f"{path}.fileData"), f"{path}.fileData")
+        else:
+            names = ", ".join(part) or "nothing"
+            raise invalid(f"a part of {names} cannot be translated", path)
+
+    def _call(self, call: _Fields, path: str, signature: str | None) -> ToolUse:
+        name = optional(_text, call, "name")
+        if not name:
+            raise invalid("a call has the name of a function", f"{path}.functionCall.name")
+        used = optional(_text, call, "id")
+        if not used:
+            used = f"call_{self._made}"
+            self._made += 1
+        self._waiting.setdefault(name, []).append(used)
+        arguments = bytes(call.get("args", Raw(b"{}"))).decode() or "{}"
+        return ToolUse(id=used, name=name, arguments=arguments, signature=signature)
+
+    def _result(self, result: _Fields, path: str) -> ToolResult:
+        name = optional(_text, result, "name") or ""
+        waiting = self._waiting.get(name, [])
+        used = optional(_text, result, "id") or (waiting[0] if waiting else f"call_{name}")
+        if used in waiting:
+            waiting.remove(used)
+        response = result.get("response", Raw(b"{}"))
+        fields = members(response, f"{path}.response")
+        is_error = list(fields) == ["error"]
+        text = _said(fields, response)
+        parts: list[Text | Media] = [Text(text=text)]
+        for at, raw in enumerate(optional(_list, result, "parts") or ()):
+            where = f"{path}.parts[{at}]"
+            parts += [one for one in self._part(raw, where) if isinstance(one, Text | Media)]
+        return ToolResult(tool_use_id=used, name=name, parts=tuple(parts), is_error=is_error)
+
+
+def _said(response: _Fields, whole: Raw) -> str:
+    """Return what a function answered: the one text in the usual place, else all of it as JSON."""
+    if len(response) == 1:
+        ((name, value),) = response.items()
+        if name in ("result", "output", "error") and bytes(value).startswith(b'"'):
+            return _text(value)
+    return bytes(whole).decode()
+
+
+def _inline(data: _Fields, path: str) -> Media:
+    mime = (optional(_text, data, "mimeType") or "").lower()
+    given = optional(_text, data, "data")
+    if not mime or given is None:
+        raise invalid("it has mimeType and data", path)
+    name = optional(_text, data, "displayName")
+    return Media(kind=kind_of(mime), mime=mime, data=check_base64(given, f"{path}.data"), name=name)
+
+
+def _file(data: _Fields, path: str) -> Media:
+    uri = optional(_text, data, "fileUri")
+    mime = optional(_text, data, "mimeType")
+    if not uri:
+        raise invalid("it has a fileUri", path)
+    kind = kind_of(mime or "")
+    is_googles = uri.startswith("https://generativelanguage.googleapis.com/")
+    if is_googles or not uri.lower().startswith(("http://", "https://", "data:")):
+        return Media(kind=kind, mime=mime, file_id=uri)
+    return media_of_url(uri, f"{path}.fileUri", kind=kind, mime=mime)
+
+
+def _tools(tools: list[Raw], drops: list[str]) -> Iterator[Tool]:
+    for at, raw in enumerate(tools):
+        for name, value in members(raw, f"tools[{at}]").items():
+            path = f"tools[{at}].{name}"
+            if name != "functionDeclarations":
+                drops.append(f"tools.{name}")
+                continue
+            for number, one in enumerate(item(_list, value, path)):
+                yield _declared(members(one, f"{path}[{number}]"), f"{path}[{number}]")
+
+
+def _declared(function: _Fields, path: str) -> Tool:
+    name = optional(_text, function, "name")
+    if not name:
+        raise invalid("a function has a name", f"{path}.name")
+    schema = function.get("parametersJsonSchema")
+    if schema is None and "parameters" in function and not _is_null(function["parameters"]):
+        schema = plain_schema(function["parameters"], f"{path}.parameters")
+    return Tool(
+        name=name,
+        description=optional(_text, function, "description"),
+        schema=schema_object(schema or Raw(), f"{path}.parametersJsonSchema"),
+    )
+
+
+def _tool_choice(fields: _Fields) -> ToolChoice | None:
+    raw = fields.get("toolConfig")
+    if raw is None or _is_null(raw):
+        return None
+    calling = members(raw, "toolConfig").get("functionCallingConfig")
+    if calling is None or _is_null(calling):
+        return None
+    path = "toolConfig.functionCallingConfig"
+    config = members(calling, path)
+    mode = (optional(_text, config, "mode") or "AUTO").upper()
+    if mode not in _MODES:
+        raise invalid(f"it is {', '.join(_MODES)}", f"{path}.mode")
+    names = tuple(optional(_texts, config, "allowedFunctionNames") or ())
+    return ToolChoice(mode=_MODES[mode], names=names)
+
+
+def _json_format(config: _Fields) -> JsonFormat | None:
+    mime = optional(_text, config, "responseMimeType")
+    schema = config.get("responseJsonSchema")
+    if schema is None or _is_null(schema):
+        schema = config.get("responseSchema")
+        if schema is not None and not _is_null(schema):
+            schema = plain_schema(schema, "generationConfig.responseSchema")
+    if schema is not None and not _is_null(schema):
+        path = "generationConfig.responseSchema"
+        return JsonFormat(schema=schema_object(schema, path), name="answer")
+    return JsonFormat() if mime == "application/json" else None
+
+
+def _reasoning(config: _Fields) -> Reasoning | None:
+    raw = config.get("thinkingConfig")
+    if raw is None or _is_null(raw):
+        return None
+    thinking = members(raw, "generationConfig.thinkingConfig")
+    level = optional(_text, thinking, "thinkingLevel")
+    return Reasoning(
+        effort=_EFFORTS.get((level or "").upper()),
+        budget_tokens=optional(_whole, thinking, "thinkingBudget"),
+        is_shown=optional(_switch, thinking, "includeThoughts"),
+    )
