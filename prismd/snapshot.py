@@ -231,6 +231,7 @@ def _fetch_rules(config: Config) -> FetchRules:
         allows_http=fetch.allow_http,
         networks=tuple(map(ip_network, fetch.allow_networks)),
         ports=frozenset({80, 443, *fetch.allow_ports}),
+        own_ports=frozenset({config.server.port}),
         max_bytes=fetch.max_size,
         timeout_s=fetch.timeout,
     )

@@ -1,9 +1,10 @@
-"""Which addresses are public: nobody who names a URL may reach what is not. Pure.
+"""Which addresses are public: nobody who names a URL may reach what is not.
 
 ``ipaddress.is_global`` alone is not enough: it calls tunnels to private addresses (NAT64, 6to4,
 Teredo) and multicast global, so they are looked through, or refused, here.
 """
 
+import socket
 from collections.abc import Iterable
 from ipaddress import (
     IPv4Address,
@@ -59,9 +60,11 @@ def is_public(text: str, *, allowed: Iterable[Network] = ()) -> bool:
         text: The address.
         allowed: Networks that the operator lets callers reach although they are private.
     """
+    if "%" in text:  # the zone of one machine
+        return False
     try:
         address = ip_address(text)
-    except ValueError:  # a zone, or no address at all
+    except ValueError:
         return False
     real = inner(address)
     if any(
@@ -75,3 +78,15 @@ def is_public(text: str, *, allowed: Iterable[Network] = ()) -> bool:
     if any(real.version == network.version and real in network for network in _REFUSED):
         return False
     return real.is_global and not (real.is_multicast or real.is_reserved or real.is_unspecified)
+
+
+def is_this_machine(text: str) -> bool:
+    """Say whether an address is one of this machine: only those can be listened on."""
+    address = inner(ip_address(text))
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004  # IPv4
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
