@@ -77,6 +77,8 @@ class RequestHead(BaseModel):
     owner: str | None
     org_id: str | None
     op: str
+    dialect: str
+    """What the client spoke."""
     model: str
     provider: str | None
     upstream_model: str | None
@@ -146,6 +148,7 @@ def head_view(gateway: Gateway, call: CallRecord, *, has_bodies: bool) -> dict[s
         "owner": call.owner,
         "org_id": call.org_id,
         "op": call.op,
+        "dialect": call.dialect,
         "model": call.model,
         "provider": call.provider,
         "upstream_model": call.upstream_model,

@@ -4,6 +4,7 @@
         → vendor.py         one request in, one reply out; faults and pace
             → faults.py         what the caller wants broken or slow
             → openai_request.py → engine.py (models.py) → openai_shape.py
+            → any_dialect.py    the same in every other dialect, through the gateway's codecs
         → record.py         what was served
 
 Adding a wire shape: a request file and a shape file, and a branch in ``vendor.answer``.

@@ -8,6 +8,7 @@ over the suffix.
     rate         50                output tokens per second; a plain answer waits for all of them
     tokens       500               length of what ``lorem`` says (60)
     chunk        4                 tokens per stream event (1)
+    calls        2                 tools that ``tools`` calls at once (1)
     usage        1000,2000         claim these prompt and completion tokens
     status       429               refuse with this status, 400 to 599
     retry-after  2                 seconds; only together with ``status``
@@ -44,6 +45,7 @@ class Settings:
     """Output tokens per second; None: as fast as possible."""
     tokens: int = 60
     chunk: int = 1
+    calls: int = 1
     usage: tuple[int, int] | None = None
     status: int | None = None
     retry_after: int | None = None
@@ -92,6 +94,7 @@ _READERS: Mapping[str, tuple[Callable[[str], object], str]] = {
     "rate": (_tokens_per_s, "tokens per second, more than 0"),
     "tokens": (_whole(1, 100_000), "1 to 100000"),
     "chunk": (_whole(1, 100_000), "1 to 100000"),
+    "calls": (_whole(1, 64), "1 to 64"),
     "usage": (_pair, "prompt and completion tokens, such as 1000,2000"),
     "status": (_whole(400, 599), "400 to 599"),
     "retry-after": (_whole(0, 86_400), "seconds, 0 to 86400"),

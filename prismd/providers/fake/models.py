@@ -2,7 +2,7 @@
 
 * ``echo``: the last user message again.
 * ``lorem``: made-up text of a given length.
-* ``tools``: a call of an offered tool, with arguments that fit its schema.
+* ``tools``: a call of an offered tool, or several, with arguments that fit the schema.
 * ``json``: an object as ``response_format`` wants it.
 * ``reason``: some reasoning, then what ``echo`` says.
 """
@@ -67,10 +67,13 @@ def tools(ask: Ask, index: int) -> Sequence[Part]:
     """
     wants_call = ask.tools and ask.tool_choice is not ToolChoice.NONE
     if wants_call and (ask.tool_choice is ToolChoice.REQUIRED or ask.turns[-1].role != "tool"):
-        tool = ask.tools[0]
         return [
-            Part(PartKind.TOOL_NAME, tool.name),
-            Part(PartKind.TOOL_ARGUMENTS, _arguments(tool)),
+            part
+            for tool in ask.tools[: ask.calls]
+            for part in (
+                Part(PartKind.TOOL_NAME, tool.name),
+                Part(PartKind.TOOL_ARGUMENTS, _arguments(tool)),
+            )
         ]
     if ask.turns[-1].role == "tool":
         return [Part(PartKind.TEXT, f"The tool answered: {ask.turns[-1].text}")]
@@ -89,7 +92,9 @@ def _arguments(tool: ToolOffer) -> str:
 
 
 def json_(ask: Ask, index: int) -> Sequence[Part]:
-    """Obey ``response_format``; without one, do as ``echo`` does."""
+    """Obey ``response_format``, or call the tool that must be; else do as ``echo`` does."""
+    if ask.json_format is None and ask.tools and ask.tool_choice is ToolChoice.REQUIRED:
+        return tools(ask, index)
     if ask.json_format is None:
         return echo(ask, index)
     value: object = {"message": ask.last_user_text}

@@ -149,6 +149,7 @@ def to_ask(request: ChatRequest, settings: Settings) -> Ask:
         n=request.n or 1,
         seed="" if request.seed is None else str(request.seed),
         lorem_tokens=settings.tokens,
+        calls=settings.calls,
     )
 
 

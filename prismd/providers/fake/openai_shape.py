@@ -75,13 +75,12 @@ def _head(chat_id: str, kind: str, model: str) -> _Json:
 
 
 def _message(choice: Choice) -> _Json:
-    name = choice.text_of(PartKind.TOOL_NAME)
+    calls = choice.calls()
     message: _Json = {"role": "assistant", "content": choice.text_of(PartKind.TEXT)}
     if (thought := choice.text_of(PartKind.REASONING)) is not None:
         message["reasoning_content"] = thought
-    if name is not None:
-        arguments = choice.text_of(PartKind.TOOL_ARGUMENTS) or ""
-        message["tool_calls"] = [_tool_call(name, arguments)]
+    if calls:
+        message["tool_calls"] = [_tool_call(name, arguments) for name, arguments in calls]
     elif message["content"] is None:
         message["content"] = ""
     return {**message, "refusal": None, "annotations": []}
@@ -130,24 +129,26 @@ def _deltas(choices: Sequence[Choice]) -> Iterator[_Delta]:
         has_tool = choice.text_of(PartKind.TOOL_NAME) is not None
         content = None if has_tool else ""
         yield index, {"role": "assistant", "content": content, "refusal": None}, None, 0
+    calls = [-1] * len(choices)
     for row in zip_longest(*(choice.pieces for choice in choices)):
         for index, piece in enumerate(row):
             if piece is not None:
-                yield index, _delta(piece), None, piece.tokens
+                calls[index] += piece.kind is PartKind.TOOL_NAME
+                yield index, _delta(piece, calls[index]), None, piece.tokens
     for index, choice in enumerate(choices):
         yield index, {}, choice.finish, 0
 
 
-def _delta(piece: Piece) -> _Json:
+def _delta(piece: Piece, call: int) -> _Json:
     match piece.kind:
         case PartKind.TEXT:
             return {"content": piece.text}
         case PartKind.REASONING:
             return {"reasoning_content": piece.text}
         case PartKind.TOOL_NAME:
-            return {"tool_calls": [{"index": 0, **_tool_call(piece.text, "")}]}
+            return {"tool_calls": [{"index": call, **_tool_call(piece.text, "")}]}
         case PartKind.TOOL_ARGUMENTS:
-            return {"tool_calls": [{"index": 0, "function": {"arguments": piece.text}}]}
+            return {"tool_calls": [{"index": call, "function": {"arguments": piece.text}}]}
 
 
 def model_list(names: Sequence[str]) -> bytes:

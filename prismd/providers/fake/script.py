@@ -28,6 +28,7 @@ class Refusal(Exception):
         self.type = type_
         self.code = code
         self.param = param
+        self.retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Ask:
     seed: str = ""
     """Goes into texts that are made up: the same seed and prompt give the same text."""
     lorem_tokens: int = 60
+    calls: int = 1
+    """How many tools are called at once, if there are as many."""
 
     @property
     def last_user_text(self) -> str:
@@ -132,6 +135,17 @@ class Choice:
         """Return all text of a kind; None if there is no such part."""
         found = [piece.text for piece in self.pieces if piece.kind is kind]
         return "".join(found) if found else None
+
+    def calls(self) -> list[tuple[str, str]]:
+        """Return name and arguments of each call of a tool."""
+        found: list[tuple[str, str]] = []
+        for piece in self.pieces:
+            if piece.kind is PartKind.TOOL_NAME:
+                found.append((piece.text, ""))
+            elif piece.kind is PartKind.TOOL_ARGUMENTS:
+                name, arguments = found[-1]
+                found[-1] = (name, arguments + piece.text)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

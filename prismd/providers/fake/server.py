@@ -1,7 +1,7 @@
 """The fake's second door: a process of its own that speaks real HTTP (``prismd fake``).
 
 A raw ASGI app under uvicorn, so that tests of crashes, disconnects, faults and speed meet real
-sockets. Any credential is accepted. ``/v1`` before a path may be left out.
+sockets. Any credential is accepted. ``/v1``, ``/v1beta`` or ``/v2`` before a path may be left out.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from prismd.providers.fake.record import JsonlFile, Outcome, Serving, Sink
 from prismd.providers.fake.script import Ending, Reply
 
 _BACKLOG = 2048
+_BASES = ("/v1beta", "/v1", "/v2", "/bedrock")
 _GRACE_S = 1
 """How long a stop waits for answers that are still being sent."""
 
@@ -39,7 +40,7 @@ class FakeApp:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
-        path = str(scope["path"]).removeprefix("/v1")
+        path = _below_base(str(scope["path"]))
         reply = vendor.answer(scope["method"], path, headers, body)
         serving = Serving(reply, request_id=headers.get("x-request-id"), sink=self._sink)
         try:
@@ -49,6 +50,14 @@ class FakeApp:
                 await _send_watched(reply, serving, receive, send)
         finally:
             serving.end(Outcome.CUT)
+
+
+def _below_base(path: str) -> str:
+    """Take off what a vendor's base URL ends with."""
+    for base in _BASES:
+        if path.startswith(f"{base}/"):
+            return path.removeprefix(base)
+    return path
 
 
 async def _send_watched(reply: Reply, serving: Serving, receive: Receive, send: Send) -> None:

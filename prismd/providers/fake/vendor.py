@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
 from prismd.kernel import ids
-from prismd.providers.fake import openai_request, openai_shape
+from prismd.providers.fake import any_dialect, openai_request, openai_shape
+from prismd.providers.fake.any_dialect import Door
 from prismd.providers.fake.engine import perform
 from prismd.providers.fake.faults import Settings, read_settings, split_model
 from prismd.providers.fake.models import MODELS, Model
@@ -45,14 +46,61 @@ def answer(method: str, path: str, headers: Mapping[str, str], body: bytes) -> R
                 return _plain(200, openai_shape.model_list(list(MODELS)))
             case "POST", "/chat/completions":
                 return _chat(headers, body)
+            case "POST", _ if (door := any_dialect.door_at(path)) is not None:
+                return _at(door, headers, body)
             case _:
                 return _unknown_url(method, path)
     except Refusal as refusal:
         return _plain(refusal.status, openai_shape.error(refusal))
 
 
+def _at(door: Door, headers: Mapping[str, str], body: bytes) -> Reply:
+    """Answer in another dialect than OpenAI's chat; its refusals are in it, too."""
+    try:
+        request = any_dialect.parse(door, body)
+        name, model, settings = _model_of(request.model, headers)
+        if settings.status is not None:
+            raise _wanted(settings)
+        ask, _ = any_dialect.to_ask(door, request, settings)
+        if door.is_count:
+            return _plain(200, any_dialect.counted(door, ask.input_tokens))
+        is_stream = request.is_stream
+        script = perform(ask, model, tokens_per_piece=settings.chunk if is_stream else 1)
+    except Refusal as refusal:
+        return _refused_at(door, refusal)
+    usage = _claimed(script.usage, settings)
+    if not is_stream:
+        body = any_dialect.whole(door, request, script, usage, name)
+        generation_s = script.usage.output_tokens / settings.rate if settings.rate else 0.0
+        frames: tuple[Frame, ...] = (Frame(body, script.usage.output_tokens),)
+        reply = replace(_plain(200, body), frames=frames, usage=usage, head_delay_s=generation_s)
+    else:
+        media_type, frames = any_dialect.stream(door, request, script, usage, name)
+        plain = _plain(200, b"")
+        reply = replace(
+            plain,
+            headers={**plain.headers, "content-type": media_type},
+            frames=frames,
+            is_stream=True,
+            usage=usage,
+            tokens_per_s=settings.rate,
+        )
+    return _broken(replace(reply, model=name), settings)
+
+
+def _refused_at(door: Door, refusal: Refusal) -> Reply:
+    headers, body = any_dialect.refused(door, refusal)
+    reply = _plain(refusal.status, body)
+    retry = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
+    return replace(reply, headers={**reply.headers, **headers, **retry})
+
+
 def _unknown_url(method: str, path: str) -> Reply:
-    msg = f"Invalid URL ({method} {path}): there are GET /models and POST /chat/completions."
+    msg = (
+        f"Invalid URL ({method} {path}): there are GET /models, POST /chat/completions and "
+        "/completions, and the chats of other vendors: /messages, /models/MODEL:generateContent, "
+        "/model/MODEL/converse, /chat."
+    )
     refusal = Refusal(msg, status=404, code="unknown_url")
     return _plain(refusal.status, openai_shape.error(refusal))
 
@@ -68,15 +116,7 @@ def _plain(status: int, body: bytes) -> Reply:
 
 def _chat(headers: Mapping[str, str], body: bytes) -> Reply:
     request = openai_request.parse(body)
-    name, suffix = split_model(request.model)
-    model = MODELS.get(name)
-    if model is None:
-        msg = (
-            f"The model '{request.model}' does not exist. The fake has {', '.join(MODELS)}, "
-            "each with or without 'fake/' before it."
-        )
-        raise Refusal(msg, status=404, code="model_not_found", param="model")
-    settings = read_settings(suffix, headers)
+    name, model, settings = _model_of(request.model, headers)
     if settings.status is not None:
         reply = _refused(settings)
     elif request.stream:
@@ -86,16 +126,36 @@ def _chat(headers: Mapping[str, str], body: bytes) -> Reply:
     return _broken(replace(reply, model=name), settings)
 
 
+def _model_of(given: str, headers: Mapping[str, str]) -> tuple[str, Model, Settings]:
+    """Find a model and how it is to behave; raises Refusal."""
+    name, suffix = split_model(given)
+    model = MODELS.get(name)
+    if model is None:
+        msg = (
+            f"The model '{given}' does not exist. The fake has {', '.join(MODELS)}, "
+            "each with or without 'fake/' before it."
+        )
+        raise Refusal(msg, status=404, code="model_not_found", param="model")
+    return name, model, read_settings(suffix, headers)
+
+
 def _refused(settings: Settings) -> Reply:
+    refusal = _wanted(settings)
+    reply = _plain(refusal.status, openai_shape.error(refusal))
+    if refusal.retry_after_s is None:
+        return reply
+    return replace(reply, headers={**reply.headers, "retry-after": str(refusal.retry_after_s)})
+
+
+def _wanted(settings: Settings) -> Refusal:
+    """Return the refusal that the caller wants."""
     status = settings.status or 0
     kind = "server_error" if status >= _FIRST_SERVER_ERROR else "invalid_request_error"
     usual = (kind, None, f"The fake was asked to answer with status {status}.")
     type_, code, message = _STATUS_ERRORS.get(status, usual)
     refusal = Refusal(message, status=status, type_=type_, code=code)
-    reply = _plain(status, openai_shape.error(refusal))
-    if settings.retry_after is None:
-        return reply
-    return replace(reply, headers={**reply.headers, "retry-after": str(settings.retry_after)})
+    refusal.retry_after_s = settings.retry_after
+    return refusal
 
 
 def _streamed(
