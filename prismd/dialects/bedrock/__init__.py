@@ -1,0 +1,111 @@
+"""Amazon Bedrock's Converse."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from prismd.dialects.base import About, Outgoing
+from prismd.dialects.bedrock import answer as answers
+from prismd.dialects.bedrock import request as requests
+from prismd.dialects.bedrock.stream import BedrockDecoder, BedrockEncoder, BedrockFollower
+from prismd.dialects.bedrock.write import write
+from prismd.dialects.parts import invalid
+from prismd.dialects.vendor_error import read_error
+from prismd.kernel.errors import UpstreamError
+from prismd.wire.call import DialectName
+from prismd.wire.chat import ChatRequest
+from prismd.wire.common import Usage
+from prismd.wire.conversation import Answer, Conversation
+
+_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
+
+
+class _Count(msgspec.Struct, rename="camel"):
+    input_tokens: int
+
+
+_decode_count = msgspec.json.Decoder(_Count).decode
+
+
+class Bedrock:
+    """The dialect (the port ``Dialect``)."""
+
+    name = DialectName.BEDROCK
+
+    def parse(
+        self,
+        body: bytes,
+        *,
+        model: str | None = None,
+        is_stream: bool | None = None,
+        is_array: bool = False,
+    ) -> ChatRequest:
+        """Look at a request once; model and streaming are the URL's. Raises InvalidRequest."""
+        if model is None:
+            raise invalid("the path names the model: /model/{model}/converse", "modelId")
+        return requests.parse(body, model=model, is_stream=bool(is_stream))
+
+    def read(self, request: ChatRequest) -> Conversation:
+        """Read all of a request; raises InvalidRequest."""
+        return requests.read(request)
+
+    def tool_names(self, request: ChatRequest) -> list[str]:
+        """Return the names of the offered tools; raises InvalidRequest."""
+        return requests.tool_names(request)
+
+    def write_answer(self, answer: Answer, about: About) -> bytes:
+        """Write a whole answer."""
+        return answers.write_answer(answer)
+
+    def encoder(self, about: About) -> BedrockEncoder:
+        """Return a writer of one stream."""
+        return BedrockEncoder(about)
+
+    def write(self, conversation: Conversation, *, model: str, is_stream: bool) -> Outgoing:
+        """Say a conversation."""
+        return write(conversation, model=model)
+
+    def fetches(self, mime: str | None) -> bool:
+        """Say no: the API takes data, and what lies in S3."""
+        return False
+
+    def read_answer(self, body: bytes, *, provider: str) -> Answer:
+        """Read a whole answer; raises UpstreamError."""
+        return answers.read_answer(body, provider=provider)
+
+    def decoder(self, *, provider: str) -> BedrockDecoder:
+        """Return a reader of one stream."""
+        return BedrockDecoder(provider=provider)
+
+    def read_error(
+        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
+    ) -> UpstreamError:
+        """Read an answer whose status is not 200."""
+        return read_error(status, headers, body, provider=provider)
+
+    def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
+        """Splice the client's own top level."""
+        return requests.relay(request, output_limit=output_limit)
+
+    def read_usage(self, body: bytes, *, provider: str) -> Usage | None:
+        """Check a whole answer, and return its usage; raises UpstreamError."""
+        return answers.read_usage(body, provider=provider)
+
+    def follower(self, about: About, *, provider: str) -> BedrockFollower:
+        """Return what relays one stream."""
+        return BedrockFollower(about, provider=provider)
+
+    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
+        """Say a conversation to the counter."""
+        said = write(conversation, model=model)
+        counted = {name: said.fields[name] for name in _COUNTED if name in said.fields}
+        said.fields = {"input": {"converse": counted}}
+        return said
+
+    def read_count(self, body: bytes, *, provider: str) -> int:
+        """Read what the counter says; raises UpstreamError."""
+        try:
+            return _decode_count(body).input_tokens
+        except (msgspec.DecodeError, RecursionError):
+            msg = f"The counter of provider '{provider}' did not say a number."
+            raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None
