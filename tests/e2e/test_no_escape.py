@@ -97,7 +97,7 @@ def call_of(daemon: Daemon, request_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_every_answer_is_charged_and_traced(daemon: Daemon, path: str, *, stream: bool) -> None:
     key = daemon.create_key("payer", key_type="managed", credits=1)
-    more = {"stream": True} if stream and path in BODIES else {}
+    more: Body = {"stream": True} if stream and path in BODIES else {}
     answer = ask(daemon, path, key.secret, **more)
     assert answer.status_code == 200, answer.text
     trace = call_of(daemon, answer.headers["x-request-id"])
@@ -148,7 +148,7 @@ def test_a_call_in_another_dialect_is_heard_of_by_those_who_watch(daemon: Daemon
 def test_a_fault_in_a_stream_is_told_and_nothing_stays_held(daemon: Daemon, path: str) -> None:
     key = daemon.create_key("broken", key_type="managed", credits=1)
     path = path.replace("generateContent", "streamGenerateContent")
-    more = {"stream": True} if path in BODIES else {}
+    more: Body = {"stream": True} if path in BODIES else {}
     answer = ask(daemon, path, key.secret, "fake/lorem+tokens=20+cut=4", **more)
     assert answer.status_code == 200
     assert "error" in answer.text

@@ -188,11 +188,12 @@ def conversations(draw: st.DrawFn) -> Conversation:
         )
         turns.append(Turn(role="user", parts=results))
     tools = tuple(Tool(name=name, description="does it") for name in {call.name for call in calls})
+    is_forced = bool(tools) and draw(st.booleans())
     return Conversation(
         system=(Text(text=draw(words)),) if draw(st.booleans()) else (),
         turns=tuple(turns),
         tools=tools,
-        tool_choice=ToolChoice(mode=ToolMode.REQUIRED) if tools and draw(st.booleans()) else None,
+        tool_choice=ToolChoice(mode=ToolMode.REQUIRED) if is_forced else None,
         max_output_tokens=draw(st.integers(1, 9_999)),
         temperature=draw(st.sampled_from([None, 0.0, 0.5, 1.0])),
         stop=draw(st.sampled_from([(), ("END",)])),

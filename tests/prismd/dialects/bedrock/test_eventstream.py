@@ -3,11 +3,18 @@
 import contextlib
 from itertools import pairwise
 
-from botocore.eventstream import EventStreamBuffer
+from botocore.eventstream import EventStreamBuffer  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prismd.dialects.bedrock.eventstream import Broken, MessageDecoder, encode, event, exception
+from prismd.dialects.bedrock.eventstream import (
+    Broken,
+    Message,
+    MessageDecoder,
+    encode,
+    event,
+    exception,
+)
 
 headers = st.dictionaries(
     st.from_regex(r":?[a-z][a-z-]{0,20}", fullmatch=True), st.text(max_size=20), max_size=4
@@ -35,7 +42,7 @@ def test_what_is_written_is_read_by_both_however_it_is_cut(
 def test_a_bit_that_is_wrong_is_seen(payload: bytes, place: int) -> None:
     stream = bytearray(event("metadata", payload))
     stream[place % len(stream)] ^= 1
-    found = []
+    found: list[Message] = []
     with contextlib.suppress(Broken):
         found += MessageDecoder().feed(bytes(stream))
     assert found == []
