@@ -25,6 +25,7 @@ class MessageCount(msgspec.Struct):
 
 def messages(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Create a message, streamed or not."""
+    _name(scope)
     return answer_call(
         gateway, scope, receive, send, op=Op.CHAT, dialect=DialectName.ANTHROPIC, parse=_limited
     )
@@ -32,6 +33,7 @@ def messages(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> Aw
 
 def count_message(gateway: Gateway, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Count the tokens of a message, without making the call."""
+    _name(scope)
     return answer_call(
         gateway,
         scope,
@@ -42,6 +44,11 @@ def count_message(gateway: Gateway, scope: Scope, receive: Receive, send: Send) 
         parse=parse,
         walk=partial(answer_count, write=_written),
     )
+
+
+def _name(scope: Scope) -> None:
+    """Have the answer name the request where Anthropic's SDK looks for it."""
+    scope["reply_headers"]["request-id"] = scope["request_id"]
 
 
 def _limited(body: bytes) -> ChatRequest:

@@ -82,7 +82,8 @@ async def serve(gateway: Gateway, snap: Snapshot, call: Call) -> Reply:
     except Exception as caught:
         # Also a fault of ours must not keep the caller's slot; the front answers it.
         error = caught if isinstance(caught, PrismError) else Internal(_FAULT)
-        said = Answer(error.status, _JSON, error_body(error, call.dialect))
+        told = error_body(error, call.dialect, request_id=call.id)
+        said = Answer(error.status, _JSON, told)
         outcome = Outcome.failed(error, walk.last_tried, answer=said if error is caught else None)
         trace.decided("refused", _refused(error, walk), dict)
         await settle(walk, outcome)

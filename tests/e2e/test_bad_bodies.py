@@ -2,21 +2,30 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.bad_input import (
     CHAT,
+    COMPLETIONS,
     COUNT,
+    COUNT_CONTENT,
+    COUNT_MESSAGES,
     DEEP,
+    GENERATE,
     GOOD_BODY,
+    GOODS,
     JSON,
     KEYS,
+    MESSAGES,
+    STREAM,
     assert_refused,
     bearer,
     body_with,
+    dialect_of,
+    good_body,
     post,
     send,
     spliced,
@@ -108,6 +117,80 @@ def test_field_of_a_wrong_type(daemon: Daemon, key: Key, field: str) -> None:
     assert_refused(answer, 400, "invalid_type", field)
 
 
+UNREADABLE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut off": lambda good: good[:-1],
+    "no object": lambda _: b"[]",
+    "null": lambda _: b"null",
+    "two objects": lambda good: good * 2,
+    "byte order mark": lambda good: b"\xef\xbb\xbf" + good,
+    "utf-16": lambda good: good.decode().encode("utf-16"),
+    "nan": lambda good: good[:-1] + b', "x": NaN}',
+    "no utf-8": lambda good: good.replace(b"Hello", b"\xff"),
+    "no utf-8 in a field": lambda good: good[:-1] + b', "x": "\xc3\x28"}',
+    "deep": lambda good: good[:-1] + b', "x": ' + DEEP + b"}",
+}
+
+
+@pytest.mark.parametrize("path", sorted(GOODS.keys() - {CHAT, COUNT}))
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_nobody_can_read(daemon: Daemon, key: Key, path: str, name: str) -> None:
+    answer = send(daemon, post(path, UNREADABLE[name](good_body(path)), bearer(key.secret)))
+    assert_refused(answer, 400, "invalid_json", dialect=dialect_of(path))
+
+
+FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
+    (MESSAGES, {"model": ""}, "missing_model", "model"),
+    (MESSAGES, {"model": 1}, "invalid_type", "model"),
+    (MESSAGES, {"model": "m" * 5_000_000}, "invalid_value", "model"),
+    (MESSAGES, {"max_tokens": None}, "missing_max_tokens", "max_tokens"),
+    (MESSAGES, {"max_tokens": 0}, "invalid_value", "max_tokens"),
+    (MESSAGES, {"max_tokens": "50"}, "invalid_type", "max_tokens"),
+    (MESSAGES, {"messages": []}, "missing_messages", "messages"),
+    (MESSAGES, {"messages": "Hello"}, "invalid_type", "messages"),
+    (MESSAGES, {"stream": "yes"}, "invalid_type", "stream"),
+    (MESSAGES, {"tools": {}}, "invalid_type", "tools"),
+    (COUNT_MESSAGES, {"messages": []}, "missing_messages", "messages"),
+    (COMPLETIONS, {"model": ""}, "missing_model", "model"),
+    (COMPLETIONS, {"prompt": None}, "invalid_type", "prompt"),
+    (COMPLETIONS, {"prompt": 1}, "invalid_type", "prompt"),
+    (COMPLETIONS, {"n": "2"}, "invalid_type", "n"),
+    (GENERATE, {"contents": []}, "missing_contents", "contents"),
+    (GENERATE, {"contents": "Hello"}, "invalid_type", "contents"),
+    (GENERATE, {"generationConfig": []}, "invalid_type", "generationConfig"),
+    (
+        GENERATE,
+        {"generationConfig": {"maxOutputTokens": "many"}},
+        "invalid_type",
+        "generationConfig.maxOutputTokens",
+    ),
+    (STREAM, {"generationConfig": {"topP": "x"}}, "invalid_type", "generationConfig.topP"),
+    (
+        GENERATE,
+        {"contents": [{"parts": [{"text": "Hello"}, {"text": 1}]}]},
+        "invalid_type",
+        "contents[0].parts[1].text",
+    ),
+    (STREAM, {"contents": None}, "missing_contents", "contents"),
+    (COUNT_CONTENT, {"contents": None}, "missing_contents", "contents"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "code", "param"),
+    FIELDS,
+    ids=[f"{path} {str(fields)[:60]}" for path, fields, _, _ in FIELDS],
+)
+def test_field_in_another_dialect(
+    daemon: Daemon, path: str, fields: dict[str, Any], code: str, param: str
+) -> None:
+    one_at_once = daemon.create_key(max_concurrency=1)
+    body = good_body(path, **fields)
+    answer = send(daemon, post(path, body, bearer(one_at_once.secret)))
+    assert_refused(answer, 400, code, param, dialect=dialect_of(path))
+    assert send(daemon, post(path, good_body(path), bearer(one_at_once.secret))).status == 200
+
+
 def test_what_the_vendor_judges_is_the_vendors_answer(daemon: Daemon, key: Key) -> None:
     for messages in ([1], [{"role": "robot", "content": "x"}], [{"role": "user"}]):
         answer = daemon.chat(key, "mock/echo", messages=messages)
@@ -181,11 +264,12 @@ def large(path: str, *headers: str, is_chunked: bool) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-@pytest.mark.parametrize("path", [CHAT, COUNT, KEYS, "/-/reload", "/nowhere"])
+@pytest.mark.parametrize("path", [CHAT, COUNT, MESSAGES, STREAM, KEYS, "/-/reload", "/nowhere"])
 def test_50_megabytes(daemon: Daemon, key: Key, path: str, *, is_chunked: bool) -> None:
     secret = daemon.admin_token if path.startswith("/-/") else key.secret
     parts = large(path, bearer(secret), is_chunked=is_chunked)
-    assert_refused(exchange(daemon.address, parts), 413, "request_too_large")
+    answer = exchange(daemon.address, parts)
+    assert_refused(answer, 413, "request_too_large", dialect=dialect_of(path))
 
 
 @pytest.mark.parametrize("path", [CHAT, KEYS])
@@ -197,13 +281,17 @@ def test_a_size_over_the_limit_is_refused_before_it_is_sent(
     assert_refused(send(daemon, head), 413, "request_too_large")
 
 
-def test_a_stranger_sends_no_large_body(daemon: Daemon) -> None:
-    assert_refused(exchange(daemon.address, large(CHAT, is_chunked=True)), 401, "missing_api_key")
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, GENERATE])
+def test_a_stranger_sends_no_large_body(daemon: Daemon, path: str) -> None:
+    answer = exchange(daemon.address, large(path, is_chunked=True))
+    assert_refused(answer, 401, "missing_api_key", dialect=dialect_of(path))
 
 
-def test_a_compressed_body(daemon: Daemon, key: Key) -> None:
-    answer = send(daemon, post(CHAT, b"\x1f\x8b", bearer(key.secret), "Content-Encoding: gzip"))
-    assert_refused(answer, 415, "unsupported_encoding", "content-encoding")
+@pytest.mark.parametrize("path", [CHAT, MESSAGES, GENERATE])
+def test_a_compressed_body(daemon: Daemon, key: Key, path: str) -> None:
+    answer = send(daemon, post(path, b"\x1f\x8b", bearer(key.secret), "Content-Encoding: gzip"))
+    dialect = dialect_of(path)
+    assert_refused(answer, 415, "unsupported_encoding", "content-encoding", dialect=dialect)
 
 
 def test_tokens_of_a_prompt_as_large_as_a_chat_can_be_counted(daemon: Daemon, key: Key) -> None:

@@ -4,7 +4,20 @@ import json
 
 import pytest
 
-from tests.bad_input import CHAT, GOOD_BODY, JSON, assert_refused, bearer, post, send
+from tests.bad_input import (
+    CHAT,
+    GENERATE,
+    GOOD_BODY,
+    JSON,
+    MESSAGES,
+    STREAM,
+    assert_refused,
+    bearer,
+    dialect_of,
+    good_body,
+    post,
+    send,
+)
 from tests.daemon_process import Daemon, Key
 from tests.raw_http import request
 
@@ -30,10 +43,13 @@ HOSTS: dict[str, tuple[int, str]] = {
 
 
 @pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("path", ["/healthz", "/v1/models", "/-/keys", "/nowhere"])
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/v1/models", "/-/keys", "/nowhere", MESSAGES, STREAM]
+)
 def test_host(daemon: Daemon, host: str, path: str) -> None:
     status, code = HOSTS[host]
-    assert_refused(send(daemon, request(f"GET {path}", host=host)), status, code, "host")
+    answer = send(daemon, request(f"GET {path}", host=host))
+    assert_refused(answer, status, code, "host", dialect=dialect_of(path))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "LOCALHOST", "localhost:8080", "[::1]:80"])
@@ -50,11 +66,13 @@ def test_no_host_and_two_hosts(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Authorization: Bearer x", "X-Api-Key: x", JSON, "If-Match: 1", "Content-Encoding: identity"],
+    ["Authorization: Bearer x", "X-Api-Key: x", "X-Goog-Api-Key: x", JSON, "If-Match: 1"],
 )
 def test_duplicate_headers(daemon: Daemon, line: str) -> None:
+    name = line.partition(":")[0].lower()
+    dialect = "google" if "goog" in name else "openai"
     answer = send(daemon, request("GET /v1/models", line, line.lower()))
-    assert_refused(answer, 400, "duplicate_header", line.partition(":")[0].lower())
+    assert_refused(answer, 400, "duplicate_header", name, dialect=dialect)
 
 
 PATHS: dict[str, tuple[int, str]] = {
@@ -89,6 +107,58 @@ def test_path(daemon: Daemon, key: Key, path: str) -> None:
     status, code = PATHS[path]
     param = "model" if code == "model_not_found" else None
     assert_refused(send(daemon, request(f"GET {path}", bearer(key.secret))), status, code, param)
+
+
+CALL_PATHS: dict[str, tuple[int, str, str | None, str]] = {
+    "GET /v1/messages": (405, "method_not_allowed", None, "anthropic"),
+    "PUT /v1/messages/count_tokens": (405, "method_not_allowed", None, "anthropic"),
+    "POST /v1/messages/nowhere": (404, "not_found", None, "anthropic"),
+    "POST /v1/messages/": (404, "not_found", None, "anthropic"),
+    "POST /v1/messages/../messages": (400, "invalid_path", None, "anthropic"),
+    "GET /v1beta/models/fake/echo:generateContent": (405, "method_not_allowed", None, "google"),
+    "DELETE /v1/models/fake/echo:countTokens": (405, "method_not_allowed", None, "openai"),
+    "POST /v1beta/models/fake/echo": (405, "method_not_allowed", None, "google"),
+    "POST /v1beta/models/fake/echo:embedContent": (404, "unknown_action", None, "google"),
+    "POST /v1/models/fake/echo:embedContent": (404, "unknown_action", None, "google"),
+    "POST /v1beta/models/fake/echo:": (404, "unknown_action", None, "google"),
+    "POST /v1beta/models/fake/echo:generateContent/": (405, "method_not_allowed", None, "google"),
+    "POST /v1beta/models/:generateContent": (400, "missing_model", "model", "google"),
+    "POST /v1beta/models/nope:generateContent": (404, "model_not_found", "model", "google"),
+    "POST /v1beta/models/..%2f..%2f-%2fkeys:generateContent": (
+        404,
+        "model_not_found",
+        "model",
+        "google",
+    ),
+    "POST /v1beta/models/%2e%2e/echo:generateContent": (400, "invalid_path", None, "google"),
+    "POST /v1beta/models/fake%252Fecho:generateContent": (400, "invalid_path", None, "google"),
+    "POST /v1beta/models//echo:generateContent": (400, "invalid_path", None, "google"),
+    "POST /v1beta/nowhere": (404, "not_found", None, "google"),
+    "GET /v1beta/models/fake/nope": (404, "model_not_found", "model", "google"),
+    "GET /v1beta/models/fake/echo:free": (404, "model_not_found", "model", "google"),
+    "POST /v1beta%2fmodels/fake/echo:generateContent": (400, "invalid_path", None, "google"),
+}
+
+
+@pytest.mark.parametrize("line", CALL_PATHS)
+def test_path_of_a_call(daemon: Daemon, key: Key, line: str) -> None:
+    status, code, param, dialect = CALL_PATHS[line]
+    body = good_body(GENERATE)
+    head = [bearer(key.secret), JSON, f"Content-Length: {len(body)}"]
+    answer = send(daemon, request(line, *head, body=body))
+    assert_refused(answer, status, code, param, dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    "model", ["fake/echo", "fake%2Fecho", "fake/echo+tokens=3", "fake/echo%2Btokens=3"]
+)
+@pytest.mark.parametrize("mark", [":", "%3A", "%3a"])
+def test_a_model_in_the_path_of_a_call(daemon: Daemon, key: Key, model: str, mark: str) -> None:
+    for base in ("/v1beta", "/v1"):
+        path = f"{base}/models/{model}{mark}generateContent"
+        answer = send(daemon, post(path, good_body(GENERATE), bearer(key.secret)))
+        assert answer.status == 200, answer.body
+        assert answer.headers["x-prism-provider"] == "fake"
 
 
 @pytest.mark.parametrize("path", ["/v1/models/fake/echo", "/v1/models/fake%2Fecho"])
@@ -134,16 +204,24 @@ def test_what_is_no_http(daemon: Daemon, name: str) -> None:
     assert answer.headers["connection"] == "close"
 
 
-def test_a_head_over_the_limit_is_431(daemon: Daemon) -> None:
-    answer = send(daemon, b"GET /healthz HTTP/1.1\r\n", b"h: " + b"v" * 40_000)
-    assert_refused(answer, 431, "headers_too_large")
+@pytest.mark.parametrize("path", [MESSAGES, GENERATE])
+def test_what_is_no_http_on_the_way_to_another_dialect(daemon: Daemon, path: str) -> None:
+    answer = send(daemon, request(f"POST {path}", "Content-Length: -1"))
+    assert_refused(answer, 400, "invalid_http", dialect=dialect_of(path))
+
+
+@pytest.mark.parametrize("path", ["/healthz", MESSAGES, GENERATE])
+def test_a_head_over_the_limit_is_431(daemon: Daemon, path: str) -> None:
+    answer = send(daemon, f"POST {path} HTTP/1.1\r\n".encode(), b"h: " + b"v" * 40_000)
+    assert_refused(answer, 431, "headers_too_large", dialect=dialect_of(path))
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("path", ["/", f"{MESSAGES}?", "/v1beta/models/"])
 @pytest.mark.parametrize("length", [8_188, 70_000])
-def test_a_request_line_over_the_limit_is_414(daemon: Daemon, length: int) -> None:
-    answer = send(daemon, request("GET /" + "a" * length))
-    assert_refused(answer, 414, "request_line_too_long")
+def test_a_request_line_over_the_limit_is_414(daemon: Daemon, length: int, path: str) -> None:
+    answer = send(daemon, request(f"GET {path}" + "a" * length))
+    assert_refused(answer, 414, "request_line_too_long", dialect=dialect_of(path))
     assert answer.headers["connection"] == "close"
 
 

@@ -54,12 +54,14 @@ def test_who_is_nobody_or_may_not_is_refused_in_the_routes_own_dialect(
 ) -> None:
     blocked = daemon.create_key("blocked")
     daemon.put_key(blocked, status="blocked").raise_for_status()
+    expired = daemon.create_key("expired", expires_at="2020-01-01T00:00:00Z")
     narrow = daemon.create_key("narrow", models=["fake/lorem"])
     wide = daemon.create_key("wide")
     cases = [
         (None, MODEL, 401),
         ("sk-prism-none", MODEL, 401),
         (daemon.admin_token, MODEL, 401),
+        (expired.secret, MODEL, 401),
         (blocked.secret, MODEL, 403),
         (narrow.secret, MODEL, 403),
         (wide.secret, "nobody-has-this", 404),
@@ -87,6 +89,16 @@ def test_credits_hold_everywhere(daemon: Daemon, path: str) -> None:
     answer = ask(daemon, path, key.secret)
     assert answer.status_code == 402, answer.text
     assert shape(path, answer.json()) == expected(path)
+
+
+@pytest.mark.parametrize("path", SERVING)
+def test_budgets_hold_everywhere(daemon: Daemon, path: str) -> None:
+    key = daemon.create_key("spent", budgets=[{"limit": "0.000000001"}])
+    answer = ask(daemon, path, key.secret)
+    assert answer.status_code == 429, answer.text
+    assert shape(path, answer.json()) == expected(path)
+    assert "budget" in answer.text.lower()
+    assert answer.headers["x-should-retry"] == "false"
 
 
 def call_of(daemon: Daemon, request_id: str) -> dict[str, Any]:
@@ -136,12 +148,30 @@ def test_a_key_may_come_in_every_sdks_own_way(daemon: Daemon, key: Key) -> None:
     assert key.secret not in daemon.log
 
 
-def test_a_call_in_another_dialect_is_heard_of_by_those_who_watch(daemon: Daemon, key: Key) -> None:
+def test_who_watches_hears_of_every_call_and_count(daemon: Daemon, key: Key) -> None:
     with daemon.admin.stream("GET", "/-/events", params={"topics": "call", "key": key.id}) as feed:
-        lines = feed.iter_lines()
-        ask(daemon, "/v1/messages", key.secret)
-        data = next(line for line in lines if line.startswith("data:") and key.id in line)
-    assert json.loads(data.removeprefix("data:"))["model"] == MODEL
+        asked = [ask(daemon, path, key.secret) for path in ROUTES]
+        asked += [ask(daemon, path, key.secret, stream=True) for path in SERVING if path in BODIES]
+        told = (json.loads(line[5:]) for line in feed.iter_lines() if line.startswith("data:"))
+        heard = {}
+        while len(heard) < len(asked):
+            event = next(told)
+            heard[event["request_id"]] = (event["model"], event["status"])
+    assert heard == {answer.headers["x-request-id"]: (MODEL, 200) for answer in asked}
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_anthropics_answers_name_the_request_in_their_way(
+    daemon: Daemon, key: Key, path: str
+) -> None:
+    answers = [ask(daemon, path, key.secret), ask(daemon, path, key.secret, "nope")]
+    if path in SERVING:
+        answers.append(ask(daemon, path, key.secret, stream=True))
+    for answer in answers:
+        assert answer.headers["request-id"] == answer.headers["x-request-id"]
+    broken = ask(daemon, "/v1/messages", key.secret, "fake/lorem+tokens=20+cut=4", stream=True)
+    last = json.loads(broken.text.rpartition("data: ")[2])
+    assert last["request_id"] == broken.headers["x-request-id"]
 
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1beta/models/{model}:generateContent"])

@@ -99,7 +99,7 @@ class AnthropicEncoder:
 
     def failed(self, error: PrismError) -> bytes:
         """Write an error in place of what would come."""
-        return error_event(error, DialectName.ANTHROPIC)
+        return error_event(error, DialectName.ANTHROPIC, request_id=self._about.id)
 
     def _start(self, started: Started) -> bytes:
         if self._has_started:

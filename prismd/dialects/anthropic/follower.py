@@ -55,7 +55,7 @@ class AnthropicFollower:
 
     def failed(self, error: PrismError) -> bytes:
         """Return the event that says why there is no end."""
-        return error_event(error, DialectName.ANTHROPIC)
+        return error_event(error, DialectName.ANTHROPIC, request_id=self._about.id)
 
     def keep(self, *, max_chars: int) -> None:
         """Remember what comes."""

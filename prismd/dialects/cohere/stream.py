@@ -75,7 +75,7 @@ class CohereEncoder:
 
     def failed(self, error: PrismError) -> bytes:
         """Write an error in place of what would come."""
-        return error_event(error, DialectName.COHERE)
+        return error_event(error, DialectName.COHERE, request_id=self._about.id)
 
     def _start(self, answer_id: str | None) -> bytes:
         if self._has_started:
@@ -191,7 +191,7 @@ class CohereFollower:
 
     def failed(self, error: PrismError) -> bytes:
         """Return the event that says why there is no end."""
-        return error_event(error, DialectName.COHERE)
+        return error_event(error, DialectName.COHERE, request_id=self._about.id)
 
     def keep(self, *, max_chars: int) -> None:
         """Remember what comes."""

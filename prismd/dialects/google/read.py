@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from prismd.dialects.google.request import members, peek_of
+from prismd.dialects.google.request import Members, members, peek_of
 from prismd.dialects.google.schema import plain_schema
 from prismd.dialects.parts import check_base64, invalid, kind_of, media_of_url, schema_object
-from prismd.dialects.reading import item, optional
+from prismd.dialects.reading import item
 from prismd.wire.chat import ChatRequest
 from prismd.wire.conversation import (
     Conversation,
@@ -79,23 +79,23 @@ def read(request: ChatRequest) -> Conversation:
         drops.remove("responseModalities")  # text is what there is
     reader = _Turns()
     turns = tuple(reader.turn(raw, f"contents[{at}]") for at, raw in enumerate(peek.contents))
-    top_k = optional(_number, config, "topK")
+    top_k = config.optional(_number, "topK")
     return Conversation(
         system=tuple(_system(fields)),
         turns=turns,
         tools=tuple(_tools(peek.tools, drops)),
         tool_choice=_tool_choice(fields),
         max_output_tokens=request.max_output_tokens,
-        temperature=optional(_number, config, "temperature"),
-        top_p=optional(_number, config, "topP"),
+        temperature=config.optional(_number, "temperature"),
+        top_p=config.optional(_number, "topP"),
         top_k=None if top_k is None else int(top_k),
-        presence_penalty=optional(_number, config, "presencePenalty"),
-        frequency_penalty=optional(_number, config, "frequencyPenalty"),
-        stop=tuple(optional(_texts, config, "stopSequences") or ()),
-        seed=optional(_whole, config, "seed"),
-        n=optional(_whole, config, "candidateCount"),
-        logprobs=optional(_switch, config, "responseLogprobs"),
-        top_logprobs=optional(_whole, config, "logprobs"),
+        presence_penalty=config.optional(_number, "presencePenalty"),
+        frequency_penalty=config.optional(_number, "frequencyPenalty"),
+        stop=tuple(config.optional(_texts, "stopSequences") or ()),
+        seed=config.optional(_whole, "seed"),
+        n=config.optional(_whole, "candidateCount"),
+        logprobs=config.optional(_switch, "responseLogprobs"),
+        top_logprobs=config.optional(_whole, "logprobs"),
         json_format=_json_format(config),
         reasoning=_reasoning(config),
         drops=tuple(dict.fromkeys(drops)),
@@ -114,9 +114,9 @@ def _system(fields: _Fields) -> Iterator[Text]:
         yield Text(text=_text(raw))
         return
     content = members(raw, "systemInstruction")
-    for at, part in enumerate(optional(_list, content, "parts") or ()):
+    for at, part in enumerate(content.optional(_list, "parts") or ()):
         said = members(part, f"systemInstruction.parts[{at}]")
-        text = optional(_text, said, "text")
+        text = said.optional(_text, "text")
         if text is None:
             raise invalid("it has text parts only", f"systemInstruction.parts[{at}]")
         if text:
@@ -134,10 +134,10 @@ class _Turns:
     def turn(self, raw: Raw, path: str) -> Turn:
         """Read a content."""
         content = members(raw, path)
-        role = optional(_text, content, "role") or "user"
+        role = content.optional(_text, "role") or "user"
         if role not in ("user", "model", "function", "tool"):
             raise invalid("the role is user or model", f"{path}.role")
-        parts = optional(_list, content, "parts") or []
+        parts = content.optional(_list, "parts") or []
         said = [
             part for at, one in enumerate(parts) for part in self._part(one, f"{path}.parts[{at}]")
         ]
@@ -145,9 +145,9 @@ class _Turns:
 
     def _part(self, raw: Raw, path: str) -> Iterator[Part]:
         part = members(raw, path)
-        signature = optional(_text, part, "thoughtSignature")
-        if (text := optional(_text, part, "text")) is not None:
-            if optional(_switch, part, "thought"):
+        signature = part.optional(_text, "thoughtSignature")
+        if (text := part.optional(_text, "text")) is not None:
+            if part.optional(_switch, "thought"):
                 yield Thinking(text=text)
             elif text or signature:
                 yield Text(text=text, signature=signature)
@@ -164,11 +164,11 @@ class _Turns:
             names = ", ".join(part) or "nothing"
             raise invalid(f"a part of {names} cannot be translated", path)
 
-    def _call(self, call: _Fields, path: str, signature: str | None) -> ToolUse:
-        name = optional(_text, call, "name")
+    def _call(self, call: Members, path: str, signature: str | None) -> ToolUse:
+        name = call.optional(_text, "name")
         if not name:
             raise invalid("a call has the name of a function", f"{path}.functionCall.name")
-        used = optional(_text, call, "id")
+        used = call.optional(_text, "id")
         if not used:
             used = f"call_{self._made}"
             self._made += 1
@@ -176,10 +176,10 @@ class _Turns:
         arguments = bytes(call.get("args", Raw(b"{}"))).decode() or "{}"
         return ToolUse(id=used, name=name, arguments=arguments, signature=signature)
 
-    def _result(self, result: _Fields, path: str) -> ToolResult:
-        name = optional(_text, result, "name") or ""
+    def _result(self, result: Members, path: str) -> ToolResult:
+        name = result.optional(_text, "name") or ""
         waiting = self._waiting.get(name, [])
-        used = optional(_text, result, "id") or (waiting[0] if waiting else f"call_{name}")
+        used = result.optional(_text, "id") or (waiting[0] if waiting else f"call_{name}")
         if used in waiting:
             waiting.remove(used)
         response = result.get("response", Raw(b"{}"))
@@ -187,7 +187,7 @@ class _Turns:
         is_error = list(fields) == ["error"]
         text = _said(fields, response)
         parts: list[Text | Media] = [Text(text=text)]
-        for at, raw in enumerate(optional(_list, result, "parts") or ()):
+        for at, raw in enumerate(result.optional(_list, "parts") or ()):
             where = f"{path}.parts[{at}]"
             parts += [one for one in self._part(raw, where) if isinstance(one, Text | Media)]
         return ToolResult(tool_use_id=used, name=name, parts=tuple(parts), is_error=is_error)
@@ -202,18 +202,18 @@ def _said(response: _Fields, whole: Raw) -> str:
     return bytes(whole).decode()
 
 
-def _inline(data: _Fields, path: str) -> Media:
-    mime = (optional(_text, data, "mimeType") or "").lower()
-    given = optional(_text, data, "data")
+def _inline(data: Members, path: str) -> Media:
+    mime = (data.optional(_text, "mimeType") or "").lower()
+    given = data.optional(_text, "data")
     if not mime or given is None:
         raise invalid("it has mimeType and data", path)
-    name = optional(_text, data, "displayName")
+    name = data.optional(_text, "displayName")
     return Media(kind=kind_of(mime), mime=mime, data=check_base64(given, f"{path}.data"), name=name)
 
 
-def _file(data: _Fields, path: str) -> Media:
-    uri = optional(_text, data, "fileUri")
-    mime = optional(_text, data, "mimeType")
+def _file(data: Members, path: str) -> Media:
+    uri = data.optional(_text, "fileUri")
+    mime = data.optional(_text, "mimeType")
     if not uri:
         raise invalid("it has a fileUri", path)
     kind = kind_of(mime or "")
@@ -234,8 +234,8 @@ def _tools(tools: list[Raw], drops: list[str]) -> Iterator[Tool]:
                 yield _declared(members(one, f"{path}[{number}]"), f"{path}[{number}]")
 
 
-def _declared(function: _Fields, path: str) -> Tool:
-    name = optional(_text, function, "name")
+def _declared(function: Members, path: str) -> Tool:
+    name = function.optional(_text, "name")
     if not name:
         raise invalid("a function has a name", f"{path}.name")
     schema = function.get("parametersJsonSchema")
@@ -243,7 +243,7 @@ def _declared(function: _Fields, path: str) -> Tool:
         schema = plain_schema(function["parameters"], f"{path}.parameters")
     return Tool(
         name=name,
-        description=optional(_text, function, "description"),
+        description=function.optional(_text, "description"),
         schema=schema_object(schema or Raw(), f"{path}.parametersJsonSchema"),
     )
 
@@ -257,15 +257,15 @@ def _tool_choice(fields: _Fields) -> ToolChoice | None:
         return None
     path = "toolConfig.functionCallingConfig"
     config = members(calling, path)
-    mode = (optional(_text, config, "mode") or "AUTO").upper()
+    mode = (config.optional(_text, "mode") or "AUTO").upper()
     if mode not in _MODES:
         raise invalid(f"it is {', '.join(_MODES)}", f"{path}.mode")
-    names = tuple(optional(_texts, config, "allowedFunctionNames") or ())
+    names = tuple(config.optional(_texts, "allowedFunctionNames") or ())
     return ToolChoice(mode=_MODES[mode], names=names)
 
 
-def _json_format(config: _Fields) -> JsonFormat | None:
-    mime = optional(_text, config, "responseMimeType")
+def _json_format(config: Members) -> JsonFormat | None:
+    mime = config.optional(_text, "responseMimeType")
     schema = config.get("responseJsonSchema")
     if schema is None or _is_null(schema):
         schema = config.get("responseSchema")
@@ -277,14 +277,14 @@ def _json_format(config: _Fields) -> JsonFormat | None:
     return JsonFormat() if mime == "application/json" else None
 
 
-def _reasoning(config: _Fields) -> Reasoning | None:
+def _reasoning(config: Members) -> Reasoning | None:
     raw = config.get("thinkingConfig")
     if raw is None or _is_null(raw):
         return None
     thinking = members(raw, "generationConfig.thinkingConfig")
-    level = optional(_text, thinking, "thinkingLevel")
+    level = thinking.optional(_text, "thinkingLevel")
     return Reasoning(
         effort=_EFFORTS.get((level or "").upper()),
-        budget_tokens=optional(_whole, thinking, "thinkingBudget"),
-        is_shown=optional(_switch, thinking, "includeThoughts"),
+        budget_tokens=thinking.optional(_whole, "thinkingBudget"),
+        is_shown=thinking.optional(_switch, "includeThoughts"),
     )

@@ -3,11 +3,13 @@
 Model and streaming are said by the URL. Names may be written in camel or snake case.
 """
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 
 from prismd.dialects.base import Outgoing
 from prismd.dialects.parts import invalid
-from prismd.dialects.reading import check_model, item, missing, optional, top_level
+from prismd.dialects.reading import Item, check_model, item, missing, top_level
 from prismd.kernel.errors import InvalidRequest
 from prismd.wire.chat import ChatRequest
 
@@ -53,11 +55,27 @@ _declarations = msgspec.json.Decoder(list[_Declaration]).decode
 _whole = msgspec.json.Decoder(int).decode
 
 
+class Members(dict[str, Raw]):
+    """An object of a request, by camel-case names, which knows where it stands."""
+
+    def __init__(self, fields: Mapping[str, Raw], path: str) -> None:
+        """Take the members and the JSON path of the object."""
+        super().__init__(fields)
+        self._path = path
+
+    def optional(self, decode: Callable[[Raw], Item], name: str) -> Item | None:
+        """Read a typed member that may be absent or null; raises InvalidRequest."""
+        raw = self.get(name)
+        if raw is None or bytes(raw) in (b"", b"null"):
+            return None
+        return item(decode, raw, f"{self._path}.{name}")
+
+
 class Peek(msgspec.Struct, frozen=True):
     """What is looked at of a request."""
 
     contents: list[Raw]
-    config: dict[str, Raw]
+    config: Members
     """``generationConfig``, its names in camel case."""
     tools: list[Raw]
 
@@ -74,9 +92,11 @@ def camel(name: str) -> str:
     return first + "".join(word[:1].upper() + word[1:] for word in rest)
 
 
-def members(raw: Raw, path: str) -> dict[str, Raw]:
+def members(raw: Raw, path: str) -> Members:
     """Read an object; its names in camel case. Raises InvalidRequest."""
-    return {camel(name): value for name, value in item(decode_fields, raw, path).items()}
+    return Members(
+        {camel(name): value for name, value in item(decode_fields, raw, path).items()}, path
+    )
 
 
 def parse(body: bytes, *, model: str, is_stream: bool, is_array: bool = False) -> ChatRequest:
@@ -91,11 +111,11 @@ def parse(body: bytes, *, model: str, is_stream: bool, is_array: bool = False) -
     contents = _contents(peek.contents)
     if not contents:
         raise missing("contents", HINTS)
-    config: dict[str, Raw] = {}
+    config = Members({}, "generationConfig")
     if (raw := fields.get("generationConfig")) is not None and bytes(raw) != b"null":
         config = members(raw, "generationConfig")
         fields["generationConfig"] = raw
-    count = optional(_whole, config, "candidateCount")
+    count = config.optional(_whole, "candidateCount")
     return ChatRequest(
         peek=Peek(contents, config, peek.tools or []),
         fields=fields,
@@ -103,7 +123,7 @@ def parse(body: bytes, *, model: str, is_stream: bool, is_array: bool = False) -
         model=model,
         is_stream=is_stream,
         wants_usage=True,
-        max_output_tokens=optional(_whole, config, "maxOutputTokens"),
+        max_output_tokens=config.optional(_whole, "maxOutputTokens"),
         choices=1 if count is None else max(1, count),
         is_array=is_array,
     )
