@@ -84,7 +84,15 @@ HOT = (
         CompletionPeek,
         {},
     ),
-    HotRoute("POST", "/v1/messages", Policy.KEY, "messages", messages.messages, MessagesPeek, {}),
+    HotRoute(
+        "POST",
+        "/v1/messages",
+        Policy.KEY,
+        "messages",
+        messages.messages,
+        messages.MessageBody,
+        {},
+    ),
     HotRoute(
         "POST",
         "/v1/messages/count_tokens",
@@ -182,8 +190,9 @@ class App:
     def __init__(self, gateway: Gateway, rooms: Rooms) -> None:
         self._gateway = gateway
         self._rooms = rooms
-        self._hot = {(route.method, route.path): route.handler for route in HOT}
-        self._hot_methods = {route.path: route.method for route in HOT}
+        exact = [route for route in HOT if _MODEL_ACTION not in route.path]
+        self._hot = {(route.method, route.path): route.handler for route in exact}
+        self._hot_methods = {route.path: route.method for route in exact}
         self._actions = Actions(HOT)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:

@@ -8,15 +8,20 @@ import msgspec
 from fastapi import FastAPI
 from pydantic import JsonValue
 
+from prismd.dialects.spoken import MODELS_PATH, dialect_of
 from prismd.endpoints.credentials import Policy
+from prismd.wire.call import DialectName
 
 _SECURITY: Mapping[Policy, list[dict[str, list[str]]]] = {
     Policy.PUBLIC: [],
-    Policy.KEY: [{"key": []}],
+    Policy.KEY: [{"key": []}, {"x-api-key": []}, {"x-goog-api-key": []}],
     Policy.ADMIN: [{"admin": []}],
 }
 _SCHEMES = {
     "key": {"type": "http", "scheme": "bearer", "description": "A virtual key, sk-prism-…"},
+    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "x-goog-api-key": {"type": "apiKey", "in": "header", "name": "x-goog-api-key"},
+    "key-in-query": {"type": "apiKey", "in": "query", "name": "key"},
     "admin": {"type": "http", "scheme": "bearer", "description": "The admin token, prism-admin-…"},
 }
 _ERROR = {
@@ -35,10 +40,49 @@ _ERROR = {
         }
     },
 }
-_ERROR_RESPONSE = {
-    "description": "What went wrong, and what to do.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+_ANTHROPIC_ERROR = {
+    "type": "object",
+    "required": ["type", "error", "request_id"],
+    "properties": {
+        "type": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["type", "message"],
+            "properties": {
+                "type": {"type": "string"},
+                "message": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        },
+        "request_id": {"type": ["string", "null"]},
+    },
 }
+_GOOGLE_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "status"],
+            "properties": {
+                "code": {"type": "integer"},
+                "message": {"type": "string"},
+                "status": {"type": "string"},
+                "details": {
+                    "type": "array",
+                    "items": {"type": "object", "required": ["@type"]},
+                },
+            },
+        }
+    },
+}
+_ERRORS: Mapping[DialectName, tuple[str, Mapping[str, object]]] = {
+    DialectName.OPENAI: ("Error", _ERROR),
+    DialectName.ANTHROPIC: ("AnthropicError", _ANTHROPIC_ERROR),
+    DialectName.GOOGLE: ("GoogleError", _GOOGLE_ERROR),
+}
+"""What an error is in each dialect that routes are answered in."""
 
 _REFERENCE = "#/components/schemas/{name}"
 _READS = frozenset({"GET", "HEAD"})
@@ -109,7 +153,7 @@ def document(
     schemas = doc.setdefault("components", {}).setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas["Error"] = _ERROR
+    schemas.update(_ERRORS.values())
     doc["components"]["securitySchemes"] = _SCHEMES
     paths = doc["paths"]
     for row in hot:
@@ -122,12 +166,29 @@ def document(
         paths.setdefault(row.path, {})[row.method.lower()] = operation
     for (method, path), policy in policies.items():
         operation = paths[path.replace(":path}", "}")][method.lower()]
-        operation["security"] = _SECURITY[policy]
+        operation["security"] = _security(method, path, policy)
         operation["responses"].pop("422", None)
-        operation["responses"]["default"] = _ERROR_RESPONSE
+        operation["responses"]["default"] = _refusal(method, path)
         if policy is Policy.ADMIN and method not in _READS:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     return doc
+
+
+def _security(method: str, path: str, policy: Policy) -> list[dict[str, list[str]]]:
+    is_googles = dialect_of(method, path, {}) is DialectName.GOOGLE
+    return [*_SECURITY[policy], {"key-in-query": []}] if is_googles else _SECURITY[policy]
+
+
+def _refusal(method: str, path: str) -> dict[str, object]:
+    """Describe an error: in the dialect of its path, or of whichever SDK asks there."""
+    is_shared = method == "GET" and path.startswith(MODELS_PATH)
+    spoken = [*_ERRORS] if is_shared else [dialect_of(method, path, {})]
+    shapes = [{"$ref": _REFERENCE.format(name=_ERRORS[dialect][0])} for dialect in spoken]
+    schema = {"anyOf": shapes} if is_shared else shapes[0]
+    return {
+        "description": "What went wrong, and what to do.",
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _operation(row: HotRow) -> dict[str, object]:

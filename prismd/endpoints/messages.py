@@ -6,13 +6,19 @@ from functools import partial
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from prismd.dialects.anthropic.request import check_limit, parse
+from prismd.dialects.anthropic.request import MessagesPeek, check_limit, parse
 from prismd.endpoints.calls import answer_call
 from prismd.endpoints.counting import answer_count
 from prismd.flow.count import Counted
 from prismd.gateway import Gateway
 from prismd.wire.call import Call, DialectName, Op
 from prismd.wire.chat import ChatRequest
+
+
+class MessageBody(MessagesPeek, frozen=True, kw_only=True):
+    """The body of a message: a count needs no limit of the answer, a message does."""
+
+    max_tokens: int
 
 
 class MessageCount(msgspec.Struct):

@@ -123,6 +123,7 @@ CALL_PATHS: dict[str, tuple[int, str, str | None, str]] = {
     "POST /v1beta/models/fake/echo:": (404, "unknown_action", None, "google"),
     "POST /v1beta/models/fake/echo:generateContent/": (405, "method_not_allowed", None, "google"),
     "POST /v1beta/models/:generateContent": (400, "missing_model", "model", "google"),
+    "POST /v1beta/models/%7Bmodel%7D:generateContent": (404, "model_not_found", "model", "google"),
     "POST /v1beta/models/nope:generateContent": (404, "model_not_found", "model", "google"),
     "POST /v1beta/models/..%2f..%2f-%2fkeys:generateContent": (
         404,

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -83,14 +84,20 @@ def test_every_served_route_is_in_it_and_nothing_else(
 
 def test_it_names_the_credential_of_each_route(daemon: Daemon, document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
-    assert {name: scheme["scheme"] for name, scheme in schemes.items()} == {
+    assert {name: scheme.get("scheme") or scheme["in"] for name, scheme in schemes.items()} == {
         "key": "bearer",
+        "x-api-key": "header",
+        "x-goog-api-key": "header",
+        "key-in-query": "query",
         "admin": "bearer",
     }
-    wanted: dict[str, Any] = {"public": [], "key": [{"key": []}], "admin": [{"admin": []}]}
+    places = [{"key": []}, {"x-api-key": []}, {"x-goog-api-key": []}]
+    wanted: dict[str, Any] = {"public": [], "key": places, "admin": [{"admin": []}]}
     for one in daemon.admin.get("/-/capabilities").json()["endpoints"]:
         operation = operations(document)[one["method"], one["path"]]
-        assert operation["security"] == wanted[one["policy"]]
+        is_googles = one["path"].startswith("/v1beta/") or "{model}:" in one["path"]
+        in_query = [{"key-in-query": []}] if is_googles else []
+        assert operation["security"] == wanted[one["policy"]] + in_query
 
 
 def test_it_is_well_formed(document: dict[str, Any]) -> None:
@@ -123,7 +130,7 @@ def _references(node: Any) -> Iterator[str]:
 
 def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
     for (_, path), operation in operations(document).items():
-        in_path = {part[1:-1] for part in path.split("/") if part.startswith("{")}
+        in_path = set(re.findall(r"{(\w+)}", path))
         declared = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
         assert declared == in_path
 
@@ -336,6 +343,13 @@ def test_the_feed_and_streams(daemon: Daemon, document: dict[str, Any], busy_key
         ("GET", "/-/requests/{request_id}"),
         ("GET", "/v1/models"),
         ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/completions"),
+        ("POST", "/v1/messages"),
+        ("POST", "/v1/messages/count_tokens"),
+        ("POST", "/v1beta/models/{model}:generateContent"),
+        ("POST", "/v1/models/{model}:countTokens"),
+        ("GET", "/v1beta/models"),
+        ("GET", "/v1beta/models/{model}"),
     ],
 )
 def test_errors(daemon: Daemon, document: dict[str, Any], method: str, path: str) -> None:
@@ -347,6 +361,8 @@ def test_errors(daemon: Daemon, document: dict[str, Any], method: str, path: str
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────
 
+TURNS = [{"role": "user", "content": "Hello"}]
+CONTENTS = [{"parts": [{"text": "Hello"}]}]
 REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("POST", "/-/keys", {"name": "a"}, True),
     ("POST", "/-/keys", {"name": "a", "credits": 1.5, "models": [], "expires_at": None}, True),
@@ -381,6 +397,18 @@ REQUESTS: list[tuple[str, str, dict[str, Any], bool]] = [
     ("POST", "/v1/chat/completions", {"model": "fake/echo", "messages": [], "n": "x"}, False),
     ("POST", "/v1/count_tokens", {"model": "fake/echo", "messages": [{"role": "user"}]}, True),
     ("POST", "/v1/count_tokens", {"messages": [{}]}, False),
+    ("POST", "/v1/completions", {"model": "fake/echo", "prompt": "a"}, True),
+    ("POST", "/v1/completions", {"model": "fake/echo", "prompt": 1}, False),
+    ("POST", "/v1/messages", {"model": "fake/echo", "messages": TURNS, "max_tokens": 5}, True),
+    ("POST", "/v1/messages", {"model": "fake/echo", "messages": TURNS}, False),
+    ("POST", "/v1/messages", {"model": "fake/echo", "max_tokens": 5}, False),
+    ("POST", "/v1/messages/count_tokens", {"model": "fake/echo", "messages": TURNS}, True),
+    ("POST", "/v1/messages/count_tokens", {"model": "fake/echo", "messages": "x"}, False),
+    ("POST", "/v1beta/models/{model}:generateContent", {"contents": CONTENTS}, True),
+    ("POST", "/v1beta/models/{model}:generateContent", {}, False),
+    ("POST", "/v1/models/{model}:streamGenerateContent", {"contents": CONTENTS}, True),
+    ("POST", "/v1/models/{model}:countTokens", {"contents": CONTENTS}, True),
+    ("POST", "/v1/models/{model}:countTokens", {"contents": 1}, False),
 ]
 
 
@@ -403,9 +431,10 @@ def test_bodies_are_taken_as_described(
     schema = described["content"]["application/json"]["schema"]
     assert (schema_errors(document, schema, body) == []) is is_taken
     key = daemon.create_key(credits=1)
-    headers = key.headers if path.startswith("/v1/") else {}
-    answer = daemon.admin.request(
-        method, path.replace("{key_id}", key.id), json=body, headers=headers
-    )
+    headers = key.headers if path.startswith("/v1") else {}
+    url = path.replace("{key_id}", key.id).replace("{model}", "fake/echo")
+    answer = daemon.admin.request(method, url, json=body, headers=headers)
+    if is_taken and answer.status_code == 200:
+        assert_described(document, path, answer)
     is_vendors = "x-prism-provider" in answer.headers
     assert is_vendors or (answer.status_code < 400) is is_taken, answer.text
