@@ -153,7 +153,7 @@ def test_who_watches_hears_of_every_call_and_count(daemon: Daemon, key: Key) -> 
         asked = [ask(daemon, path, key.secret) for path in ROUTES]
         asked += [ask(daemon, path, key.secret, stream=True) for path in SERVING if path in BODIES]
         told = (json.loads(line[5:]) for line in feed.iter_lines() if line.startswith("data:"))
-        heard = {}
+        heard: dict[str, tuple[str, int]] = {}
         while len(heard) < len(asked):
             event = next(told)
             heard[event["request_id"]] = (event["model"], event["status"])

@@ -91,12 +91,12 @@ def test_it_names_the_credential_of_each_route(daemon: Daemon, document: dict[st
         "key-in-query": "query",
         "admin": "bearer",
     }
-    places = [{"key": []}, {"x-api-key": []}, {"x-goog-api-key": []}]
+    places: Any = [{"key": []}, {"x-api-key": []}, {"x-goog-api-key": []}]
     wanted: dict[str, Any] = {"public": [], "key": places, "admin": [{"admin": []}]}
     for one in daemon.admin.get("/-/capabilities").json()["endpoints"]:
         operation = operations(document)[one["method"], one["path"]]
         is_googles = one["path"].startswith("/v1beta/") or "{model}:" in one["path"]
-        in_query = [{"key-in-query": []}] if is_googles else []
+        in_query: Any = [{"key-in-query": []}] if is_googles else []
         assert operation["security"] == wanted[one["policy"]] + in_query
 
 
