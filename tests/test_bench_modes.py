@@ -127,3 +127,11 @@ def test_a_gateway_without_files_serves_who_is_connected_and_recovers(
         row = only(measured(limited, "fd-exhaustion", 400, 1), "no files left")
     assert row["connections"] > row["may open"]
     assert re.fullmatch(r"200: \d+", row["a kept connection's calls"])
+
+
+def test_a_translated_call_stands_beside_a_relayed_one(rig: Rig) -> None:
+    tables = measured(rig, "translate", 1)
+    assert [row["answer"] for row in tables["median"]] == ["whole", "50 events"]
+    for row in tables["median"]:
+        assert float(row["relayed µs"]) > 0
+        assert float(row["translated µs"]) > 0

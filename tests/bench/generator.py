@@ -34,6 +34,7 @@ class Load:
     rate_per_s: float = 0.0
     """0: each connection sends its next request when it has its answer."""
     headers: dict[str, str] = field(default_factory=dict)
+    path: str = traffic.CHAT
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,9 @@ class Generator:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        body = traffic.chat_body(stream=load.stream, marker=load.marker.encode())
-        self._request = traffic.http_request(body, load.headers)
+        marker, path = load.marker.encode(), load.path
+        body = traffic.chat_body(stream=load.stream, marker=marker, path=path)
+        self._request = traffic.http_request(body, load.headers, path)
         self._paced = load.marker.encode() == traffic.PACED
         self._epoll = select.epoll()
         self._busy: dict[int, _Connection] = {}

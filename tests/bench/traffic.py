@@ -8,6 +8,9 @@ import json
 from typing import Any
 
 MODEL = "gpt-4o-mini"
+CHAT = "/v1/chat/completions"
+MESSAGES = "/v1/messages"
+"""The same in Anthropic's dialect: what its vendor is asked is translated."""
 DELTAS = 50
 PACE_NS = 5_000_000
 """Between two events of a paced stream."""
@@ -27,8 +30,8 @@ _USAGE = {"prompt_tokens": 25, "completion_tokens": DELTAS, "total_tokens": 25 +
 _COMMON = {"id": "chatcmpl-bench-4f1c9a7e6b2d8035", "created": 1_760_000_000, "model": MODEL}
 
 
-def chat_body(*, stream: bool = False, marker: bytes = b"") -> bytes:
-    """Write a chat request; ``marker`` tells the mock how to answer."""
+def chat_body(*, stream: bool = False, marker: bytes = b"", path: str = CHAT) -> bytes:
+    """Write a chat request in the dialect of a path; ``marker`` tells the mock how to answer."""
     body: dict[str, Any] = {
         "model": MODEL,
         "messages": [
@@ -38,6 +41,9 @@ def chat_body(*, stream: bool = False, marker: bytes = b"") -> bytes:
         "max_tokens": 64,
         "temperature": 0.5,
     }
+    if path == MESSAGES:
+        system, user = body["messages"]
+        body |= {"system": system["content"], "messages": [user]}
     return _json({**body, "stream": True} if stream else body)
 
 
@@ -107,10 +113,10 @@ def flood() -> bytes:
     return _TIMED_CHUNK * (_FLOOD_BYTES // len(_TIMED_CHUNK)) + b"".join(STREAM_TAIL)
 
 
-def http_request(body: bytes, headers: dict[str, str]) -> bytes:
+def http_request(body: bytes, headers: dict[str, str], path: str = CHAT) -> bytes:
     """Write the whole request of a chat call."""
     lines = [
-        "POST /v1/chat/completions HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         "host: 127.0.0.1",
         "content-type: application/json",
         "accept: */*",

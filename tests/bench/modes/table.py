@@ -7,11 +7,21 @@ from tests.bench.modes import (
     slowloris,
     soak,
     tail,
+    translate,
     upload,
 )
 from tests.bench.modes.mode import Mode
 
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
-    for module in (slowloris, slow_readers, upload, idle_streams, tail, soak, fd_exhaustion)
+    for module in (
+        slowloris,
+        slow_readers,
+        upload,
+        idle_streams,
+        tail,
+        translate,
+        soak,
+        fd_exhaustion,
+    )
 }
