@@ -48,9 +48,11 @@ def _run(rig: Rig, ask: Ask) -> Tables:
     medians: list[Row] = []
     for answer in ("whole", "50 events"):
         rows = [pair for pair in pairs if pair["answer"] == answer]
-        median: Row = {"answer": answer}
-        for name in ("relayed µs", "translated µs", "ratio"):
-            median[name] = round(statistics.median(float(row[name]) for row in rows), 2)
+        names = ("relayed µs", "translated µs", "ratio")
+        figures = {
+            name: round(statistics.median(float(row[name]) for row in rows), 2) for name in names
+        }
+        median: Row = {"answer": answer, **figures}
         medians.append(median)
     return {"CPU per call, relayed and translated": pairs, "median": medians}
 
