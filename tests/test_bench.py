@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from tests.bench import __main__ as bench
-from tests.bench import report
+from tests.bench import gate, report
+from tests.bench.gate import Cost
 from tests.bench.ledger import rows_per_s
 from tests.bench.report import GOALS, Goal
 from tests.bench.scenarios import Values
@@ -53,21 +54,29 @@ def test_more_is_better_where_it_is() -> None:
     assert [goal.verdict(rate) for rate in (5_999, 6_000, 10_000)] == ["not met", "met", "aim met"]
 
 
-@pytest.mark.parametrize(("us", "code"), [(390.0, 0), (410.0, 1)])
+def cost(call_us: float) -> Cost:
+    return Cost(call_us, proxy_us=50, python_us=50, spread=0.1)
+
+
+@pytest.mark.parametrize(("share", "code"), [(0.99, 0), (1.01, 1)])
 def test_only_a_gross_regression_fails_the_short_form(
-    monkeypatch: pytest.MonkeyPatch, us: float, code: int
+    monkeypatch: pytest.MonkeyPatch, share: float, code: int
 ) -> None:
-    monkeypatch.setattr(bench, "_measure", lambda *_: rounds(us, us, us))
+    monkeypatch.setattr(gate, "measure", lambda: cost(100 * gate.MAX_SHARE * share))
     assert bench.main(["--short"]) == code
-    assert bench.main(["--only", "cpu"]) == 0
 
 
 def test_what_a_neighbour_on_the_machine_made_dearer_is_measured_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    runs = iter([rounds(430.0), rounds(380.0)])
-    monkeypatch.setattr(bench, "_measure", lambda *_: next(runs))
+    runs = iter([cost(300), cost(180)])
+    monkeypatch.setattr(gate, "measure", lambda: next(runs))
     assert bench.main(["--short"]) == 0
+
+
+def test_the_other_forms_only_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "_measure", lambda *_: rounds(9_000))
+    assert bench.main(["--only", "cpu"]) == 0
 
 
 def test_a_run_is_compared_with_an_earlier_one() -> None:

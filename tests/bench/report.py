@@ -26,9 +26,6 @@ _WHOLE_FROM = 100
 CEILING_RATIO = 1.3
 """A rate that near to what the generator reaches against the mock itself says little of us."""
 
-MAX_RATIO = 4.0
-"""CPU per request, gateway to plain proxy: above it something is grossly wrong."""
-
 
 @dataclass(frozen=True)
 class Goal:
