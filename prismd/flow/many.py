@@ -6,6 +6,7 @@ answer; if one of them fails before the first byte, the others are cut and none 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import TypeAlias
 
 from prismd.dialects.completions.merge import Renumbering, merged, summed, usage_event
 from prismd.flow.reply import Reply, Streaming
@@ -18,6 +19,9 @@ from prismd.wire.call import Call
 MAX_AT_ONCE = 8
 """Prompts of one request that are answered at a time."""
 _TOLD_ONCE = ("x-prism-cost", "x-prism-latency-ms")
+
+_Got: TypeAlias = bytes | Exception | None
+"""Events of one of several streams, what broke it, or its end."""
 
 
 async def serve_many(
@@ -105,15 +109,18 @@ class _Merged:
             await stream.aclose()
 
     async def _run(self) -> AsyncGenerator[bytes, None]:
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue(1)  # the slowest client sets the pace
+        queue: asyncio.Queue[_Got] = asyncio.Queue(1)  # the slowest client sets the pace
         for at in range(len(self._streams)):
             self._pumps.append(self._tasks.spawn(self._pump(at, queue), name="merge"))
         running = len(self._streams)
         while running:
-            if (events := await queue.get()) is None:
+            got = await queue.get()
+            if isinstance(got, Exception):
+                raise got
+            if got is None:
                 running -= 1
             else:
-                yield events
+                yield got
             if any(part.has_failed for part in self._parts):
                 return
         usage = summed([part.usage for part in self._parts])
@@ -121,9 +128,13 @@ class _Merged:
             yield usage_event(self._parts[0].head, usage)
         yield sse.encode(sse.DONE)
 
-    async def _pump(self, at: int, queue: asyncio.Queue[bytes | None]) -> None:
+    async def _pump(self, at: int, queue: asyncio.Queue[_Got]) -> None:
         part = self._parts[at]
-        async for events in self._streams[at]:
-            if out := b"".join(part.feed(events)):
-                await queue.put(out)
-        await queue.put(None)
+        try:
+            async for events in self._streams[at]:
+                if out := b"".join(part.feed(events)):
+                    await queue.put(out)
+        except Exception as error:  # noqa: BLE001  # who waits for this raises it
+            await queue.put(error)
+        else:
+            await queue.put(None)
