@@ -9,7 +9,7 @@ import msgspec
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.registry import DIALECTS
-from prismd.flow.settle import Outcome, settle
+from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import jsonio
@@ -60,7 +60,7 @@ async def count(gateway: Gateway, snap: Snapshot, call: Call) -> Counted:
             error.headers |= walk.admission.headers
         raise
     except BaseException:
-        await settle(walk, Outcome(status=499, error_code="client_closed"))
+        await settle(walk, Outcome(status=CLIENT_CLOSED, error_code="client_closed"))
         raise
     told = {"tokens": counted.tokens, "method": counted.method, "provider": counted.provider}
     trace.decided("count", told, dict)

@@ -141,7 +141,8 @@ async def _stream(walk: Walk, reservation: Reservation, begun: Begun) -> Reply:
     """Answer with a stream: its hold is durable, and its first byte may leave."""
     gateway, call = walk.gateway, walk.call
     await hold_durably(gateway, reservation, begun)
-    begun.follower.annotate = partial(_metadata, call, reservation, begun)
+    if call.wants_metadata:
+        begun.follower.annotate = partial(_metadata, call, reservation, begun)
     stream = gateway.streams[call.id] = _relay(walk, reservation, begun)
     headers = _answer_headers(walk.admission, begun, walk.trace)
     headers["x-prism-latency-ms"] = f"{(clock.monotonic_s() - call.started_s) * 1000:.1f}"

@@ -38,6 +38,10 @@ class DialectName(StrEnum):
     __hash__ = str.__hash__  # as above
 
 
+_USAGE_ON_REQUEST = (DialectName.OPENAI, DialectName.COMPLETIONS)
+"""Where the usage of a stream is an event of its own."""
+
+
 class Caller(msgspec.Struct, frozen=True):
     """The holder of a virtual key, at one address."""
 
@@ -72,5 +76,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def wants_usage(self) -> bool:
         """Whether the usage chunk of a stream is for the caller, too."""
-        asks = self.headers.get("x-prism-include-metadata", "").lower() == "true"
-        return asks or self.request.wants_usage
+        return self._asks_for_metadata or self.request.wants_usage
+
+    @property
+    def wants_metadata(self) -> bool:
+        """Whether the usage of a stream may also say its cost.
+
+        Where usage is an event of its own, that was asked for; in the other dialects it is part of
+        the vendor's events, which are left as they are unless the caller says otherwise.
+        """
+        return self._asks_for_metadata or self.dialect in _USAGE_ON_REQUEST
+
+    @property
+    def _asks_for_metadata(self) -> bool:
+        return self.headers.get("x-prism-include-metadata", "").lower() == "true"
