@@ -284,8 +284,8 @@ class Dialect(Protocol):
 
     # ── counting ─────────────────────────────────────────────────────────────────────────────────
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation to the vendor's own counter of tokens; only where it has one."""
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Put a request, relayed or written, as the vendor's own counter of tokens takes it."""
         ...
 
     def read_count(self, body: bytes, *, provider: str) -> int:

@@ -90,12 +90,12 @@ async def _ask(walk: Walk, target: Attempt) -> int:
     call, provider, endpoint = walk.call, target.provider, target.endpoint
     theirs = DIALECTS[endpoint.dialect]
     if endpoint.dialect is call.dialect:
-        fields: dict[str, object] = dict(call.request.fields)
-        if "model" in fields:
-            fields["model"] = target.model
+        said = theirs.relay(call.request, model=target.model, output_limit=None)
     else:
         conversation = DIALECTS[call.dialect].read(call.request)
-        fields = theirs.write_count(conversation, model=target.model).fields
+        said = theirs.write(conversation, model=target.model, is_stream=False)
+    fields = theirs.for_counter(said.fields, model=target.model)
+    provider.apply_rules(target.model, fields)
     path = endpoint.path_for(target.model, is_stream=False)
     request = HttpCall("POST", path, jsonio.encode(fields))
     try:

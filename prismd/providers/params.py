@@ -110,15 +110,17 @@ class Clamp(ForModels):
 
 
 @dataclass(frozen=True, slots=True)
-class Default(ForModels):
-    """The vendor needs this field."""
+class Unwrap(ForModels):
+    """The vendor takes what is in this field at the top level, and only some of it."""
 
     name: str
-    value: object
+    only: frozenset[str]
 
     def apply(self, fields: Fields) -> str | None:
         """Change the fields; nothing is lost."""
-        fields.setdefault(self.name, self.value)
+        inner = fields.pop(self.name, None)
+        if isinstance(inner, dict):
+            fields |= {name: value for name, value in inner.items() if name in self.only}
         return None
 
 

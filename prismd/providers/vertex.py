@@ -4,8 +4,12 @@ With an API key in its place it is Vertex's express mode, which knows no project
 """
 
 from prismd.providers.base import GOOGLE_ENDPOINTS, AuthKind, ProviderSpec
+from prismd.providers.params import Rules, Unwrap
 
 EXPRESS_URL = "https://aiplatform.googleapis.com/v1/publishers/google"
+
+_COUNTED = frozenset({"contents", "systemInstruction", "tools", "generationConfig"})
+"""What its counter takes, and where; the Gemini API's takes a whole request in a field."""
 
 SPEC = ProviderSpec(
     type="vertex",
@@ -16,6 +20,7 @@ SPEC = ProviderSpec(
     ops=GOOGLE_ENDPOINTS,
     listing=None,
     prices_id="google",
+    rules=Rules(Unwrap("generateContentRequest", _COUNTED)),
 )
 
 

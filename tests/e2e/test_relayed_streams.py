@@ -1,13 +1,14 @@
 """Where client and vendor speak the same dialect, a stream is the vendor's, byte for byte."""
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.conftest import StartDaemon
 from tests.scripted_vendor import STREAM_HEAD, scripted_vendor
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {
         "type": "message_start",
         "message": {

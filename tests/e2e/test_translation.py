@@ -257,6 +257,7 @@ def test_the_vendors_own_counter_is_asked_where_there_is_one(
         key,
         f"/v1beta/models/{vendor}/echo:countTokens",
         contents=[{"parts": [{"text": "hi there"}]}],
+        systemInstruction={"parts": [{"text": "Be brief."}]},
     )
     assert google.json()["totalTokens"] > 0
     assert google.headers["x-prism-count-method"] == method

@@ -95,11 +95,9 @@ class Anthropic:
         """Return what relays one stream."""
         return AnthropicFollower(about, provider=provider)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation to the counter, which takes only what is counted."""
-        said = write(conversation, model=model, is_stream=False)
-        said.fields = {name: said.fields[name] for name in _COUNTED if name in said.fields}
-        return said
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Return what is counted: the counter refuses all else."""
+        return {name: fields[name] for name in _COUNTED if name in fields}
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Read what the counter says; raises UpstreamError."""

@@ -95,12 +95,10 @@ class Bedrock:
         """Return what relays one stream."""
         return BedrockFollower(about, provider=provider)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation to the counter."""
-        said = write(conversation, model=model)
-        counted = {name: said.fields[name] for name in _COUNTED if name in said.fields}
-        said.fields = {"input": {"converse": counted}}
-        return said
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Return what is counted: the counter refuses all else."""
+        counted = {name: fields[name] for name in _COUNTED if name in fields}
+        return {"input": {"converse": counted}}
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Read what the counter says; raises UpstreamError."""

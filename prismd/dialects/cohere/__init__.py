@@ -82,9 +82,9 @@ class Cohere:
         """Return what relays one stream."""
         return CohereFollower(about, provider=provider)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation: there is no counter of chats."""
-        return write(conversation, model=model, is_stream=False)
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Return it as it is: there is no counter."""
+        return fields
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Refuse: there is no counter of chats."""

@@ -88,9 +88,9 @@ class Completions:
         """Return what relays one stream."""
         return CompletionFollower(about, provider=provider)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Refuse: no vendor counts prompts."""
-        raise _no_chat()
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Return it as it is: there is no counter."""
+        return fields
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Refuse: no vendor counts prompts."""

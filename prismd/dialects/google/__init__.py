@@ -95,11 +95,9 @@ class Google:
         """Return what relays one stream."""
         return GoogleFollower(about, provider=provider)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation to the counter: the whole request in the Gemini API's form."""
-        said = write(conversation, model=model)
-        said.fields = {"generateContentRequest": {"model": f"models/{model}", **said.fields}}
-        return said
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Wrap the whole request, as the Gemini API has it: beside contents it takes nothing."""
+        return {"generateContentRequest": {"model": f"models/{model}", **fields}}
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Read what the counter says; raises UpstreamError."""

@@ -84,9 +84,9 @@ class OpenAI:
         """Return what relays one stream."""
         return OpenAIStream(provider=provider, wants_usage=about.wants_usage)
 
-    def write_count(self, conversation: Conversation, *, model: str) -> Outgoing:
-        """Say a conversation: there is no counter of chats, but servers that have their own."""
-        return write(conversation, model=model, is_stream=False)
+    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
+        """Return it as it is: there is no counter."""
+        return fields
 
     def read_count(self, body: bytes, *, provider: str) -> int:
         """Refuse: there is no counter of chats."""

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from prismd.dialects.base import About, Dialect
 from prismd.dialects.errors import error_body, error_headers
-from prismd.dialects.google.request import parse_count
+from prismd.dialects.google.request import decode_fields, parse_count
 from prismd.dialects.registry import DIALECTS
 from prismd.kernel import clock, ids, jsonio
 from prismd.kernel.errors import InvalidRequest, PrismError, UpstreamError
@@ -127,10 +127,20 @@ def parse(door: Door, body: bytes) -> ChatRequest:
     """
     try:
         if door.is_count and door.dialect.name is DialectName.GOOGLE:
-            return parse_count(body, model=door.model or "")
+            request = parse_count(body, model=door.model or "")
+            _check_counted(body)
+            return request
         return door.dialect.parse(body, model=door.model, is_stream=door.is_stream)
     except InvalidRequest as error:
         raise _refusal(error) from None
+
+
+def _check_counted(body: bytes) -> None:
+    """Refuse what the Gemini API's counter does: beside contents it takes a whole request only."""
+    for name in ("systemInstruction", "tools"):
+        if name in decode_fields(body):
+            msg = f"Unknown name '{name}': it belongs into generateContentRequest."
+            raise InvalidRequest(msg, param=name)
 
 
 def to_ask(door: Door, request: ChatRequest, settings: Settings) -> tuple[Ask, Conversation]:

@@ -11,7 +11,6 @@ from prismd.providers.message_rules import DropOfMessages, MapRole, SchemaAsText
 from prismd.providers.params import (
     NO_RULES,
     Clamp,
-    Default,
     Drop,
     Inside,
     MapValue,
@@ -20,6 +19,7 @@ from prismd.providers.params import (
     Rename,
     Rule,
     Rules,
+    Unwrap,
 )
 from prismd.providers.registry import ALL
 
@@ -60,8 +60,6 @@ def applied(
         (Clamp("a", 0, 1), {"a": 0.5}, {"a": 0.5}, ()),
         (Clamp("a", 0, 1), {"a": "hot"}, {"a": "hot"}, ()),
         (Clamp("a", 2, 3), {"a": True}, {"a": True}, ()),
-        (Default("a", 1), {}, {"a": 1}, ()),
-        (Default("a", 1), {"a": 2}, {"a": 2}, ()),
         (MapValue("a", {"x": "y"}), {"a": "x"}, {"a": "y"}, ()),
         (MapValue("a", {"x": "y"}), {"a": {"x": 1}}, {"a": {"x": 1}}, ()),
         (OneOf("a", "b"), {"a": 1, "b": 2}, {"a": 1}, ("b",)),
@@ -279,3 +277,14 @@ def test_no_rule_changes_what_asks_for_nothing_special() -> None:
     }
     for spec in ALL:
         assert applied(spec.rules, plain) == (plain, ()), spec.type
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [({"a": {"b": 1, "c": 2}, "d": 3}, {"b": 1, "d": 3}), ({"b": 1, "c": 2}, {"b": 1, "c": 2})],
+)
+def test_a_wrapped_request_is_told_at_the_top_level(
+    given: dict[str, object], told: dict[str, object]
+) -> None:
+    assert Unwrap("a", frozenset({"b"})).apply(given) is None
+    assert given == told
