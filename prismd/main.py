@@ -81,7 +81,13 @@ def _parser() -> argparse.ArgumentParser:
     detect.add_argument("--skip-port", type=int, metavar="PORT", help="a port that is our own")
     detect.set_defaults(run=_detect)
 
-    fake = commands.add_parser("fake", help="run the fake vendor as a server of its own")
+    fake = commands.add_parser(
+        "fake",
+        help="run the fake vendor as a server of its own",
+        description="The fake vendor as a server: it speaks the dialects of OpenAI (chats and text "
+        "completions), Anthropic, Google, Bedrock and Cohere, and is told in the model's name how "
+        "to behave: fake/lorem+rate=50, fake/tools+calls=2, fake/echo+status=429+retry-after=2.",
+    )
     fake.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)"
     )
