@@ -91,12 +91,12 @@ async def say(walk: Walk, target: Attempt, output_limit: int | None) -> Saying:
         request, drops = _finished(call, target, relayed, ())
         return Relayed(request, drops, call, theirs, provider.id)
     ours = DIALECTS[call.dialect]
-    if (conversation := walk.conversation) is None:
-        conversation = walk.conversation = ours.read(call.request)
+    conversation = walk.conversation or ours.read(call.request)
+    # With what was fetched, also for who is tried next: a URL is fetched once for a call.
+    conversation = walk.conversation = await with_data(conversation, theirs, walk.snap.fetcher)
     if output_limit is not None:
         conversation = replace(conversation, max_output_tokens=output_limit)
-    said = await with_data(conversation, theirs, walk.snap.fetcher)
-    written = theirs.write(said, model=target.model, is_stream=call.request.is_stream)
+    written = theirs.write(conversation, model=target.model, is_stream=call.request.is_stream)
     request, drops = _finished(call, target, written, conversation.drops)
     return Translated(request, drops, call, theirs, ours, provider.id, written.json_tool)
 
