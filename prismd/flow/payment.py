@@ -6,11 +6,12 @@ The rules are those of ``reserve``, in its order, asked by the same functions; n
 from typing import NamedTuple
 
 from prismd.flow.question import NotAsked, Question, Told
-from prismd.flow.reserve import bounds, payable, pays_ahead
+from prismd.flow.reserve import bound_output, hold_amount, payable, pays_ahead
 from prismd.gateway import Gateway
 from prismd.kernel import clock
 from prismd.kernel.money import format_usd
-from prismd.metering.billing import bill, upper_bound
+from prismd.metering.billing import bill
+from prismd.metering.tokens import at_most_of
 from prismd.policy.reserve import money
 from prismd.routing.offer import Offer, Targets
 from prismd.snapshot import Snapshot
@@ -45,7 +46,7 @@ class Payment:
         self._now_s, self._wall_s = clock.monotonic_s(), clock.wall_s()
         self._budgets: tuple[Budget, ...] = ()
         self._is_paid_ahead = False
-        self._bounds: tuple[int, int, int | None] | None = None
+        self._most_out = 0
         self.offer: Offer | None = None
         """Where the call may go; None: nowhere. Set before the first rule is asked."""
         self.targets: Targets | None = None
@@ -67,7 +68,7 @@ class Payment:
         ahead = self._is_paid_ahead = pays_ahead(self._key, self._budgets)
         targets = payable(self._snap, question.model, self.offer, is_paid_ahead=ahead)
         self.targets = targets
-        self._bounds = bounds(
+        self._most_out, _ = bound_output(
             self._snap,
             self._key,
             targets,
@@ -87,7 +88,7 @@ class Payment:
         """Ask for the tokens that the call may use."""
         self._question.needs_key()
         self._needs_targets()
-        limit, needed = self._key.rate_limit_tpm, sum(self._most())
+        limit, needed = self._key.rate_limit_tpm, self._question.input_tokens + self._most_out
         if limit is None:
             return "the key may use any number of tokens per minute", {}
         limiter = self._gateway.limiter
@@ -137,24 +138,23 @@ class Payment:
                 message = f"the soft budget {budget.id} is used up, and refuses nothing"
         return message, {"budgets": told, **money(needed=amount)}
 
-    def _most(self) -> tuple[int, int]:
-        assert self._bounds is not None  # noqa: S101  # there are targets
-        return self._bounds[:2]
-
     def _amount(self) -> int:
         """Return what would be held for the call."""
         targets = self._needs_targets()
         if not self._is_paid_ahead:
             return 0
-        most_in, most_out = self._most()
-        return upper_bound(targets, input_tokens=most_in, output_tokens=most_out)
+        return self._at_most(targets)
+
+    def _at_most(self, targets: Targets) -> int:
+        """Return what the call can cost: its prompt may be longer than was said."""
+        return hold_amount(targets, at_most_of(self._question.input_tokens), self._most_out)
 
     def cost(self) -> Cost | None:
         """Return what the call would cost; None where it cannot be sent, or nobody knows."""
         targets, question = self.targets, self._question
         if targets is None or (price := targets.prices[0]) is None:
             return None
-        most_in, most_out = self._most()
+        most_out = self._most_out
         is_limited = (
             self._is_paid_ahead
             or question.max_tokens is not None
@@ -164,7 +164,7 @@ class Payment:
         used = Usage(input_tokens=question.input_tokens, output_tokens=output, requests=1)
         at_most = None
         if is_limited and None not in targets.prices:
-            at_most = upper_bound(targets, input_tokens=most_in, output_tokens=most_out)
+            at_most = self._at_most(targets)
         return Cost(
             question.input_tokens,
             output,

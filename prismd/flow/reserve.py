@@ -9,14 +9,13 @@ of a stream leaves, so that a crash finds out about every call that may have cos
 import logging
 from collections.abc import Awaitable, Iterable
 from functools import partial
-from math import ceil
 
 import msgspec
 
 from prismd.gateway import Gateway
 from prismd.kernel.errors import Forbidden, PrismError
 from prismd.metering.billing import upper_bound
-from prismd.metering.tokens import estimate_chars, estimate_prompt
+from prismd.metering.tokens import estimate_chars, size_of
 from prismd.policy.ratelimit import TokenSlot
 from prismd.routing.offer import Offer, Targets
 from prismd.routing.plan import Attempt
@@ -36,8 +35,8 @@ log = logging.getLogger("prism.reserve")
 LEAST_OUTPUT_TOKENS = 1_024
 """What an answer may have at least when tokens per minute limit it, or a quarter of those."""
 
-PROMPT_MARGIN = 1.1
-"""Estimates of prompts are rarely more than a tenth too low."""
+WINDOW_MARGIN = 1.1
+"""An answer's limit leaves a prompt a tenth more of the model's window than it probably needs."""
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -89,9 +88,10 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     tokens: TokenSlot | None = None
     amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        prompt = estimate_prompt(call.dialect, call.request)
+        size = size_of(call.dialect, call.request)
+        prompt = size.likely()
         left = gateway.limiter.tokens_left(key, call.started_s)
-        most_in, most_out, output_limit = bounds(
+        most_out, output_limit = bound_output(
             snap,
             key,
             targets,
@@ -101,8 +101,8 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
             tokens_left=left,
         )
         if is_paid_ahead:
-            amount = upper_bound(targets, input_tokens=most_in, output_tokens=most_out)
-        tokens = gateway.limiter.reserve_tokens(key, most_in + most_out, call.started_s)
+            amount = hold_amount(targets, size.at_most(), most_out)
+        tokens = gateway.limiter.reserve_tokens(key, prompt + most_out, call.started_s)
     else:
         # The prompt is not counted ahead: a rough size does for a crash.
         prompt = estimate_chars(call.request.size_bytes)
@@ -161,7 +161,15 @@ def _no_price(model: str, offer: Offer) -> Forbidden:
     return Forbidden(msg, code="model_not_priced", param="model")
 
 
-def bounds(
+def hold_amount(targets: Targets, prompt_at_most: int, output_at_most: int) -> int:
+    """Return what a call can cost, in nano-dollars; no vendor reads more than a model's window."""
+    window = targets.longest_context_tokens
+    if window is not None:
+        prompt_at_most = min(prompt_at_most, window)
+    return upper_bound(targets, input_tokens=prompt_at_most, output_tokens=output_at_most)
+
+
+def bound_output(
     snap: Snapshot,
     key: KeyRecord,
     targets: Targets,
@@ -170,35 +178,34 @@ def bounds(
     max_tokens: int | None,
     choices: int,
     tokens_left: int | None,
-) -> tuple[int, int, int | None]:
-    """Bound the tokens of a call from above.
+) -> tuple[int, int | None]:
+    """Bound the tokens of an answer from above.
 
     Args:
         snap: The configuration in force.
         key: Whose call it is.
         targets: What it may be sent to.
-        prompt: The tokens of the prompt, as estimated.
+        prompt: The tokens that the prompt probably has.
         max_tokens: What the caller gave.
         choices: How many answers are asked for.
         tokens_left: In the key's window.
 
     Returns:
-        The prompt with a margin, the output of all choices, and what to send as ``max_tokens``:
-        None where the caller gave it.
+        The output of all choices, and what to send as ``max_tokens``: None where the caller gave
+        it.
     """
-    most = ceil(prompt * PROMPT_MARGIN)
     if max_tokens is not None:
-        return most, max(0, max_tokens) * choices, None
+        return max(0, max_tokens) * choices, None
     limit = snap.default_max_tokens
     if targets.context_tokens is not None:
-        limit = max(1, min(limit, targets.context_tokens - most))
+        limit = max(1, min(limit, targets.context_tokens - int(prompt * WINDOW_MARGIN)))
     per_minute = key.rate_limit_tpm
     if per_minute is not None and tokens_left is not None:
         # Otherwise a key with few tokens per minute could not leave max_tokens out. An answer is
         # not cut shorter than this, though: then the call waits for room.
-        least = min(LEAST_OUTPUT_TOKENS, per_minute // 4, (per_minute - most) // choices)
-        limit = max(1, min(limit, max(least, (tokens_left - most) // choices)))
-    return most, limit * choices, limit
+        least = min(LEAST_OUTPUT_TOKENS, per_minute // 4, (per_minute - prompt) // choices)
+        limit = max(1, min(limit, max(least, (tokens_left - prompt) // choices)))
+    return limit * choices, limit
 
 
 def _open(

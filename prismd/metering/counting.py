@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from prismd.dialects.registry import DIALECTS
 from prismd.kernel.errors import InvalidRequest
-from prismd.metering.tokens import REPLY_PRIMER_TOKENS, estimate_prompt
+from prismd.metering.tokens import REPLY_PRIMER_TOKENS, size_of
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.conversation import Conversation, Text
@@ -43,7 +43,7 @@ async def count_here(dialect: DialectName, request: ChatRequest, model: str) -> 
         words = await asyncio.to_thread(_count, texts, table)
         if words is not None:
             return REPLY_PRIMER_TOKENS + _FRAME_TOKENS * len(texts) + words, "exact"
-    return estimate_prompt(dialect, request), "estimate"
+    return size_of(dialect, request).likely(), "estimate"
 
 
 def table_of(model: str) -> str | None:

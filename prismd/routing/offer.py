@@ -22,6 +22,8 @@ class Targets(msgspec.Struct, frozen=True, eq=False):
     """What tokens cost at most at any of these prices."""
     context_tokens: int | None
     """The smallest context window that is known."""
+    longest_context_tokens: int | None
+    """The largest; None when that of one is not known."""
     timeout_s: float
     """How long a caller waits for all of them: as long as for the first."""
     is_drained: bool
@@ -73,14 +75,16 @@ def _targets(
     drained: Collection[str],
     timeouts_s: Mapping[str, float],
 ) -> Targets:
-    contexts = (fact.context_tokens for _, fact in known)
+    contexts = [fact.context_tokens for _, fact in known]
+    windows = [tokens for tokens in contexts if tokens is not None]
     prices = tuple(fact.price for _, fact in known)
     dearest = {rates: None for price in prices if price is not None for rates in price.dearest}
     return Targets(
         tuple(attempt for attempt, _ in known),
         prices,
         tuple(dearest),
-        min((tokens for tokens in contexts if tokens is not None), default=None),
+        min(windows, default=None),
+        max(windows) if len(windows) == len(contexts) else None,
         timeouts_s[known[0][0].provider.id],
         any(attempt.provider.id in drained for attempt, _ in known),
     )

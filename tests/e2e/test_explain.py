@@ -30,8 +30,8 @@ cost_tracking:
   custom_pricing:
     fake/lorem: {{input_per_mtok: 10, output_per_mtok: 10}}
 """
-PROMPT_TOKENS = 9
-"""Of the message "Hello"."""
+PROMPT, PROMPT_TOKENS = "HELLO", 9
+"""Its capitals make it what a prompt of so many tokens can be at most: 12."""
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,8 @@ CASES = {
     ),
     "tokens, none given": Case(None, {"rate_limit_tpm": 60}, max_tokens=None),
     "no credits": Case("credits", {"key_type": "managed"}, LOREM),
-    "few credits": Case("credits", {"credits": "0.00029"}, LOREM),
-    "just enough credits": Case(None, {"credits": "0.0003"}, LOREM),
+    "few credits": Case("credits", {"credits": "0.00031"}, LOREM),
+    "just enough credits": Case(None, {"credits": "0.00032"}, LOREM),
     "credits, none given": Case("credits", {"credits": "0.1"}, LOREM, max_tokens=None),
     "budget of the key": Case("budget", model=LOREM, before=budget("key", "")),
     "budget of the owner": Case("budget", {"owner": "ann"}, LOREM, before=budget("owner", "ann")),
@@ -176,7 +176,7 @@ def test_it_says_what_the_call_then_gets(gateway: Daemon, name: str) -> None:
     if case.tools:
         fields["tools"] = [{"type": "function", "function": {"name": name}} for name in case.tools]
     headers = {"x-prism-tags": case.tags} if case.tags else {}
-    answer = gateway.chat(key, case.model, headers=headers, **fields)
+    answer = gateway.chat(key, case.model, PROMPT, headers=headers, **fields)
     assert answer.status_code == told["status"], answer.text
     if case.rule is not None:
         error = answer.json()["error"]
@@ -290,8 +290,8 @@ def test_what_it_would_cost(gateway: Daemon) -> None:
         "max_output_tokens": 100,
         "estimate": 0.011,
         "estimate_nano_usd": 11_000_000,
-        "at_most": 0.012,
-        "at_most_nano_usd": 12_000_000,
+        "at_most": 0.024_91,
+        "at_most_nano_usd": 24_910_000,
     }
     price = told["targets"][0]["price"]
     assert price == {"input_per_mtok": 10, "output_per_mtok": 10}

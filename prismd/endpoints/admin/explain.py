@@ -106,7 +106,8 @@ class CostObject(BaseModel):
     """At the first target."""
     estimate_nano_usd: int
     at_most: Usd | None
-    """What is held where it is paid ahead: the dearest target, and a margin for the prompt."""
+    """What is held where it is paid ahead: the dearest target, and the most that prose of so
+    many tokens can have in any vocabulary."""
     at_most_nano_usd: int | None
 
 

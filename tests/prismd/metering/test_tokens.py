@@ -1,6 +1,5 @@
-import math
-
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,9 +8,11 @@ from prismd.metering.tokens import (
     IMAGE_TOKENS,
     MESSAGE_OVERHEAD_TOKENS,
     REPLY_PRIMER_TOKENS,
-    estimate_messages,
+    TOOLS_OVERHEAD_TOKENS,
+    Size,
     estimate_text,
     estimate_usage,
+    size_messages,
 )
 from prismd.wire.call import DialectName
 from tests.builders import make_call
@@ -21,32 +22,54 @@ def raw(*messages: object) -> list[msgspec.Raw]:
     return [msgspec.Raw(jsonio.encode(message)) for message in messages]
 
 
+def likely(messages: list[msgspec.Raw], tools: list[msgspec.Raw] | None = None) -> int:
+    return size_messages(messages, tools or []).likely()
+
+
 def test_text() -> None:
     assert estimate_text("") == 0
     assert estimate_text("a" * 400) == 100
-    assert estimate_text("漢" * 30) == 20
+    assert estimate_text("漢" * 30) == 23
 
 
-@given(st.text())
-def test_every_character_counts_once(text: str) -> None:
-    plain = sum(char.isascii() for char in text)
-    assert estimate_text(text) == math.ceil(plain / 4 + (len(text) - plain) / 1.5)
+@given(st.text(st.characters(exclude_categories=[])))
+def test_any_text_can_be_estimated(text: str) -> None:
+    size = Size(texts=[text])
+    assert 0 < size.likely() <= size.at_most() + len(text)
 
 
 def test_messages_count_framing_tools_and_images_not_their_bytes() -> None:
     base = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS
-    assert estimate_messages(raw({"role": "user", "content": "a" * 40})) == base + 10
+    assert likely(raw({"role": "user", "content": "a" * 40})) == base + 10
     image = {"type": "image_url", "image_url": {"url": "data:" + "A" * 1_000_000}}
     parts = {"role": "user", "content": [{"type": "text", "text": "a" * 40}, image]}
-    assert estimate_messages(raw(parts)) == base + 10 + IMAGE_TOKENS
+    assert likely(raw(parts)) == base + 10 + IMAGE_TOKENS
     tool = {"type": "function", "function": {"name": "x" * 100}}
-    assert estimate_messages(raw({"content": None}), raw(tool)) > base + 25
-    assert estimate_messages(raw({"content": {"odd": "shape"}})) > base
+    assert likely(raw({"content": None}), raw(tool)) > base + 25
+    assert likely(raw({"content": {"odd": "shape"}})) > base
+
+
+def test_a_file_and_a_sound_count_by_their_size() -> None:
+    base = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS
+    data = "A" * 400_000  # 300 kB
+    file = {"type": "file", "file": {"file_data": data}}
+    assert likely(raw({"role": "user", "content": [file]})) == pytest.approx(base + 9_375, abs=2)
+    sound = {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
+    assert likely(raw({"role": "user", "content": [sound]})) == base + IMAGE_TOKENS
+
+
+def test_at_most_is_what_a_tool_and_an_image_can_cost() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:" + "A" * 1_000_000}}
+    size = size_messages(raw({"role": "user", "content": [image]}))
+    assert (size.likely(), size.at_most()) == (772, 2_507)
+    tool = {"type": "function", "function": {"name": "x"}}
+    with_tool = size_messages(raw({"role": "user", "content": "hello"}), raw(tool))
+    assert with_tool.at_most() - with_tool.likely() > TOOLS_OVERHEAD_TOKENS
 
 
 def test_a_message_nested_too_deeply_to_read_counts_by_its_length() -> None:
     deep = msgspec.Raw(b'{"odd":' + b"[" * 5_000 + b"]" * 5_000 + b"}")
-    assert estimate_messages([deep]) > 10_000 / 4
+    assert likely([deep]) > 10_000 / 4
 
 
 def test_usage_of_a_broken_stream_is_marked_as_estimated() -> None:
