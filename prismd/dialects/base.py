@@ -6,12 +6,12 @@ of ``wire/conversation``. Where client and vendor speak the same dialect nothing
 request's top level is spliced (``relay``) and the vendor's bytes are passed on (``follower``).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
 
-from prismd.kernel.errors import PrismError, UpstreamError
+from prismd.kernel.errors import PrismError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
@@ -257,12 +257,6 @@ class Dialect(Protocol):
 
     def decoder(self, *, provider: str) -> Decoder:
         """Return a reader of one stream."""
-        ...
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
         ...
 
     # ── the same dialect at both ends ────────────────────────────────────────────────────────────

@@ -35,6 +35,8 @@ _MAGIC = (
     ("image/gif", b"GIF8"),
     ("application/pdf", b"%PDF"),
 )
+BLANKS = " \t\r\n"
+"""Text of nothing else is refused by Anthropic and AWS."""
 _WEBP = re.compile(rb"RIFF....WEBP", re.DOTALL)
 
 
@@ -171,6 +173,29 @@ def merged_turns(turns: Sequence[Turn]) -> list[Turn]:
         else:
             merged.append(turn)
     return merged
+
+
+def results_together(turns: Iterable[Turn]) -> list[Turn]:
+    """Put neighbouring results into one turn: they answer the calls of one turn."""
+    together: list[Turn] = []
+    for turn in turns:
+        is_result = bool(turn.parts) and isinstance(turn.parts[0], ToolResult)
+        before = together[-1] if together else None
+        if is_result and before is not None and _is_results(before):
+            together[-1] = Turn(role="user", parts=(*before.parts, *turn.parts))
+        else:
+            together.append(turn)
+    return together
+
+
+def _is_results(turn: Turn) -> bool:
+    return bool(turn.parts) and all(isinstance(part, ToolResult) for part in turn.parts)
+
+
+def has_cache_marks(said: Conversation) -> bool:
+    """Say whether some of it is to be kept in a vendor's cache."""
+    parts = [part for turn in said.turns for part in turn.parts]
+    return any(getattr(one, "cache", None) for one in (*said.system, *parts, *said.tools))
 
 
 def tool_names_by_id(turns: Iterable[Turn]) -> Mapping[str, str]:

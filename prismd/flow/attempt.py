@@ -16,7 +16,7 @@ from itertools import chain, islice
 import msgspec
 
 from prismd.dialects.base import Follower
-from prismd.dialects.registry import DIALECTS
+from prismd.dialects.vendor_error import read_error
 from prismd.flow.reserve import Reservation
 from prismd.flow.saying import Saying, say
 from prismd.flow.walk import Walk
@@ -114,7 +114,7 @@ def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
 
 
 async def _send(walk: Walk, target: Attempt, output_limit: int | None) -> Whole | Begun:
-    call, provider, endpoint = walk.call, target.provider, target.endpoint
+    call, provider = walk.call, target.provider
     saying = await say(walk, target, output_limit)
     response = await provider.upstream.send(saying.request)
     first_byte_s = clock.monotonic_s()
@@ -127,8 +127,7 @@ async def _send(walk: Walk, target: Attempt, output_limit: int | None) -> Whole 
         finally:
             await response.aclose()
     if not is_success:
-        theirs = DIALECTS[endpoint.dialect]
-        raise theirs.read_error(response.status, response.headers, body, provider=provider.id)
+        raise read_error(response.status, response.headers, body, provider=provider.id)
     body, usage = saying.read(body)
     return Whole(target, saying.drops, body, usage, first_byte_s)
 

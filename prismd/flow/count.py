@@ -9,6 +9,7 @@ import msgspec
 
 from prismd.dialects.base import HttpCall
 from prismd.dialects.registry import DIALECTS
+from prismd.dialects.vendor_error import read_error
 from prismd.flow.settle import CLIENT_CLOSED, Outcome, settle
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
@@ -109,5 +110,5 @@ async def _ask(walk: Walk, target: Attempt) -> int:
         msg = f"The counter of provider '{provider.id}' did not answer in time."
         raise UpstreamTimeout(msg, provider=provider.id) from None
     if response.status != _SUCCESS:
-        raise theirs.read_error(response.status, response.headers, body, provider=provider.id)
+        raise read_error(response.status, response.headers, body, provider=provider.id)
     return theirs.read_count(body, provider=provider.id)

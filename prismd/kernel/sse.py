@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+MEDIA_TYPE = "text/event-stream; charset=utf-8"
 DONE = b"[DONE]"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 

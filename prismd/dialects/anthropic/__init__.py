@@ -1,7 +1,5 @@
 """Anthropic's Messages."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from prismd.dialects.anthropic import answer as answers
@@ -12,7 +10,6 @@ from prismd.dialects.anthropic.follower import AnthropicFollower
 from prismd.dialects.anthropic.read import read
 from prismd.dialects.anthropic.write import write
 from prismd.dialects.base import About, Outgoing
-from prismd.dialects.vendor_error import read_error
 from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -76,12 +73,6 @@ class Anthropic:
     def decoder(self, *, provider: str) -> AnthropicDecoder:
         """Return a reader of one stream."""
         return AnthropicDecoder(provider=provider)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
 
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level."""

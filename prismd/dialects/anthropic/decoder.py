@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import msgspec
 
 from prismd.dialects.anthropic.answer import STOPS, UsageBody, normalised, usage_of
+from prismd.dialects.decoding import StreamDecoder
+from prismd.dialects.source import SseSource
 from prismd.dialects.vendor_error import read_embedded_error
-from prismd.kernel.errors import UpstreamError
-from prismd.kernel.sse import SseDecoder, SseEvent, SseOverflow
+from prismd.kernel.sse import SseEvent
 from prismd.wire.conversation import (
     Event,
     Finished,
@@ -65,40 +66,20 @@ class _Event(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
-class AnthropicDecoder:
+class AnthropicDecoder(StreamDecoder[SseEvent]):
     """Read one stream (the port ``Decoder``)."""
 
     def __init__(self, *, provider: str) -> None:
-        self.is_done = False
-        self._provider = provider
-        self._sse = SseDecoder()
+        super().__init__(SseSource(provider=provider))
         self._usage: UsageBody | None = None
         self._tools: dict[int, int] = {}
         """Index of a block → number of the call that it is."""
-        self._has_finished = False
+        self._has_stopped = False
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take the next bytes; raises UpstreamError."""
-        for event in self.events(chunk):
-            yield from self.read(event)
-
-    def end(self) -> Iterator[Event]:
-        """Take the end of the bytes; raises UpstreamError if it came too early."""
-        yield from self.feed(b"\n\n")
-        self.check_end()
-
-    def events(self, chunk: bytes) -> Iterator[SseEvent]:
-        """Cut the bytes into events; raises UpstreamError."""
-        try:
-            yield from self._sse.feed(chunk)
-        except SseOverflow:
-            raise self._broken("sent an event that is too large") from None
-
-    def check_end(self) -> None:
-        """Take the end; raises UpstreamError if it came too early."""
-        if not self.is_done:
-            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
-            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
+    @property
+    def has_finished(self) -> bool:
+        """Say no: only ``message_stop`` ends it."""
+        return False
 
     def read(self, event: SseEvent) -> list[Event]:
         """Read one event; raises UpstreamError."""
@@ -109,7 +90,7 @@ class AnthropicDecoder:
         except msgspec.ValidationError:
             return []  # JSON of a shape that is not known here
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise self._broken("sent an event that is no JSON") from None
+            raise self.source.broken("sent an event that is no JSON") from None
         match told.type:
             case "message_start" if told.message is not None:
                 self._usage = usage_of(told.message.usage)
@@ -124,7 +105,7 @@ class AnthropicDecoder:
             case "message_stop":
                 self.is_done = True
             case "error":
-                raise read_embedded_error(event.data, provider=self._provider)
+                raise read_embedded_error(event.data, provider=self.source.provider)
             case _:
                 pass
         return []
@@ -161,17 +142,10 @@ class AnthropicDecoder:
 
     def _ended(self, told: _Event) -> Iterator[Event]:
         delta = told.delta
-        if delta is not None and delta.stop_reason is not None and not self._has_finished:
-            self._has_finished = True
+        if delta is not None and delta.stop_reason is not None and not self._has_stopped:
+            self._has_stopped = True
             stop = STOPS.get(delta.stop_reason, StopReason.END)
             yield Finished(stop=stop, stop_sequence=delta.stop_sequence)
         self._usage = usage_of(told.usage, self._usage)
         if (usage := normalised(self._usage)) is not None:
             yield UsageTold(usage=usage)
-
-    def _broken(self, what: str) -> UpstreamError:
-        return UpstreamError(
-            f"Provider '{self._provider}' {what}; the answer is cut here.",
-            provider=self._provider,
-            code="invalid_upstream_response",
-        )

@@ -9,7 +9,7 @@ from prismd.dialects.base import About
 from prismd.dialects.errors import error_event
 from prismd.kernel import jsonio
 from prismd.kernel.errors import PrismError
-from prismd.kernel.sse import encode
+from prismd.kernel.sse import MEDIA_TYPE, encode
 from prismd.wire.call import DialectName
 from prismd.wire.common import Usage
 from prismd.wire.conversation import (
@@ -25,8 +25,6 @@ from prismd.wire.conversation import (
     ToolStarted,
     UsageTold,
 )
-
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
 
 _Json = dict[str, object]
 

@@ -8,6 +8,7 @@ import msgspec
 from prismd.dialects.base import Outgoing
 from prismd.dialects.json_tool import with_json_tool
 from prismd.dialects.parts import (
+    BLANKS,
     Drops,
     arguments_object,
     check_not_said,
@@ -15,6 +16,7 @@ from prismd.dialects.parts import (
     mime_of,
     text_parts,
 )
+from prismd.dialects.thinking import budget_of, fitted_budget, is_exact
 from prismd.wire.conversation import (
     CacheTtl,
     Conversation,
@@ -37,16 +39,12 @@ _Json = dict[str, object]
 
 DEFAULT_MAX_TOKENS = 4_096
 """The API demands a limit; every model allows this one."""
-MIN_BUDGET = 1_024
-"""The least that a model may be given to think."""
 
-_EFFORT_BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384}
 _NEWER = re.compile(r"claude-(?:opus|sonnet|haiku|mythos)-(?:4-[6-9]|[5-9])")
 """Models that think as they like (adaptive) and take an effort."""
 _NATIVE_FORMAT = re.compile(r"claude-(?:opus|sonnet|haiku|mythos)-(?:4-[1-9](?!\d)|[5-9])")
 """Models with structured outputs of their own."""
 _ID = re.compile(r"[^a-zA-Z0-9_-]")
-_BLANKS = " \t\r\n"
 _TIERS = {"default": "standard_only", "standard_only": "standard_only", "auto": "auto"}
 
 
@@ -73,7 +71,7 @@ def write(conversation: Conversation, *, model: str, is_stream: bool) -> Outgoin
     fields |= _thinking(said.reasoning, fields, model, drops)
     fields |= _sampling(said, fields, drops)
     if said.stop:
-        words = [word for word in said.stop if word.strip(_BLANKS)]
+        words = [word for word in said.stop if word.strip(BLANKS)]
         drops.add("stop", when=len(words) < len(said.stop))
         fields |= {"stop_sequences": words} if words else {}
     if said.user is not None:
@@ -129,9 +127,8 @@ def _sampling(said: Conversation, fields: _Json, drops: Drops) -> _Json:
 def _thinking(reasoning: Reasoning | None, fields: _Json, model: str, drops: Drops) -> _Json:
     if reasoning is None:
         return {}
-    budget = reasoning.budget_tokens
-    effort = reasoning.effort
-    if budget == 0 or effort == "none":
+    budget, effort = budget_of(reasoning), reasoning.effort
+    if not budget:
         return {"thinking": {"type": "disabled"}}
     choice = fields.get("tool_choice")
     if isinstance(choice, dict) and choice["type"] in ("any", "tool"):
@@ -140,19 +137,15 @@ def _thinking(reasoning: Reasoning | None, fields: _Json, model: str, drops: Dro
     if _NEWER.search(model):
         words = {"minimal": "low", "xhigh": "max"}
         output = {} if effort is None else {"output_config": {"effort": words.get(effort, effort)}}
-        if budget is None or budget < 0:
+        if not is_exact(reasoning):
             return {"thinking": {"type": "adaptive"}, **output}
-    if budget is None or budget < 0:
-        budget = _EFFORT_BUDGETS.get(effort or "medium", 16_384)
     limit = fields["max_tokens"]
     assert isinstance(limit, int)  # noqa: S101  # it was put there above
-    budget = max(MIN_BUDGET, budget)
-    if limit <= budget:  # the limit of the answer counts its thoughts
-        if limit <= MIN_BUDGET:
-            drops.add("reasoning")
-            return {}
-        budget = max(MIN_BUDGET, limit // 2)
-    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+    fitted = fitted_budget(budget, limit)
+    if fitted is None:
+        drops.add("reasoning")
+        return {}
+    return {"thinking": {"type": "enabled", "budget_tokens": fitted}}
 
 
 def _choice(said: Conversation, drops: Drops) -> _Json:
@@ -213,7 +206,7 @@ def _blocks(turn: Turn, drops: Drops) -> Iterator[_Json]:
 def _block(part: Part, drops: Drops) -> _Json | None:
     match part:
         case Text():
-            return _text(part) if part.text.strip(_BLANKS) else None  # refused there
+            return _text(part) if part.text.strip(BLANKS) else None  # refused there
         case Media():
             return _media(part, drops)
         case ToolUse():

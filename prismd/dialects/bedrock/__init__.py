@@ -1,16 +1,15 @@
 """Amazon Bedrock's Converse."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.bedrock import answer as answers
 from prismd.dialects.bedrock import request as requests
-from prismd.dialects.bedrock.stream import BedrockDecoder, BedrockEncoder, BedrockFollower
+from prismd.dialects.bedrock.decoder import BedrockDecoder
+from prismd.dialects.bedrock.encoder import BedrockEncoder
+from prismd.dialects.bedrock.follower import BedrockFollower
 from prismd.dialects.bedrock.write import write
 from prismd.dialects.parts import invalid
-from prismd.dialects.vendor_error import read_error
 from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -76,12 +75,6 @@ class Bedrock:
     def decoder(self, *, provider: str) -> BedrockDecoder:
         """Return a reader of one stream."""
         return BedrockDecoder(provider=provider)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
 
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level."""

@@ -8,19 +8,20 @@ from prismd.dialects.base import Outgoing
 from prismd.dialects.bedrock.request import FORMATS
 from prismd.dialects.json_tool import with_json_tool
 from prismd.dialects.parts import (
+    BLANKS,
     Drops,
     arguments_object,
     check_not_said,
     merged_turns,
     mime_of,
 )
+from prismd.dialects.thinking import budget_of, fitted_budget
 from prismd.wire.conversation import (
     CacheTtl,
     Conversation,
     Media,
     MediaKind,
     Part,
-    Reasoning,
     RedactedThinking,
     Text,
     Thinking,
@@ -34,13 +35,10 @@ from prismd.wire.conversation import (
 
 _Json = dict[str, object]
 
-MIN_BUDGET = 1_024
 MAX_ID_CHARS = 64
-_EFFORT_BUDGETS = {"minimal": 1_024, "low": 2_048, "medium": 8_192, "high": 16_384}
 _FORMATS = {mime: name for name, mime in FORMATS.items()}
 _UNTOLD = re.compile(r"[^A-Za-z0-9 \-()\[\]]+")
 _IMAGES = ("png", "jpeg", "gif", "webp")
-_BLANKS = " \t\r\n"
 
 
 def write(conversation: Conversation, *, model: str) -> Outgoing:
@@ -57,7 +55,7 @@ def write(conversation: Conversation, *, model: str) -> Outgoing:
         fields["system"] = [
             block
             for text in said.system
-            if text.text.strip(_BLANKS)
+            if text.text.strip(BLANKS)
             for block in ({"text": text.text}, *_point(text.cache))
         ]
     inference = _inference(said)
@@ -91,7 +89,7 @@ def _inference(said: Conversation) -> _Json:
         "maxTokens": said.max_output_tokens,
         "temperature": said.temperature,
         "topP": said.top_p,
-        "stopSequences": [word for word in said.stop if word.strip(_BLANKS)] or None,
+        "stopSequences": [word for word in said.stop if word.strip(BLANKS)] or None,
     }
     return {name: value for name, value in given.items() if value is not None}
 
@@ -111,32 +109,22 @@ def _more(said: Conversation, inference: _Json, model: str, drops: Drops) -> _Js
     if not is_claude:
         drops.add("reasoning", when=reasoning.budget_tokens != 0)
         return more
-    budget = _budget(reasoning)
+    budget = budget_of(reasoning)
     forced = said.tool_choice is not None and said.tool_choice.mode is ToolMode.REQUIRED
     limit = said.max_output_tokens
     if not budget:
         return more
-    if forced or (limit is not None and limit <= MIN_BUDGET):
+    fitted = fitted_budget(budget, limit)
+    if forced or fitted is None:
         drops.add("reasoning")
         return more
-    budget = max(MIN_BUDGET, budget)
     if limit is None:
-        inference["maxTokens"] = 2 * budget
-    elif limit <= budget:
-        budget = max(MIN_BUDGET, limit // 2)
-    more["thinking"] = {"type": "enabled", "budget_tokens": budget}
+        inference["maxTokens"] = 2 * fitted
+    more["thinking"] = {"type": "enabled", "budget_tokens": fitted}
     drops.add("temperature", when=inference.pop("temperature", 1) != 1)
     drops.add("top_p", when=inference.pop("topP", 1) != 1)
     drops.add("top_k", when=more.pop("top_k", None) is not None)
     return more
-
-
-def _budget(reasoning: Reasoning) -> int:
-    if reasoning.budget_tokens is not None and reasoning.budget_tokens >= 0:
-        return reasoning.budget_tokens
-    if reasoning.effort == "none":
-        return 0
-    return _EFFORT_BUDGETS.get(reasoning.effort or "medium", 16_384)
 
 
 def _tool_config(said: Conversation, drops: Drops) -> _Json:
@@ -183,7 +171,7 @@ def _blocks(turn: Turn, drops: Drops) -> Iterator[_Json]:
 def _block(part: Part, drops: Drops) -> _Json | None:
     match part:
         case Text():
-            return {"text": part.text} if part.text.strip(_BLANKS) else None
+            return {"text": part.text} if part.text.strip(BLANKS) else None
         case Media():
             return _media(part, drops)
         case ToolUse():

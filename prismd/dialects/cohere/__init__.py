@@ -1,14 +1,12 @@
 """Cohere's Chat, version 2."""
 
-from collections.abc import Mapping
-
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.cohere import answer as answers
 from prismd.dialects.cohere import request as requests
 from prismd.dialects.cohere.decoder import CohereDecoder
-from prismd.dialects.cohere.stream import CohereEncoder, CohereFollower
+from prismd.dialects.cohere.encoder import CohereEncoder
+from prismd.dialects.cohere.follower import CohereFollower
 from prismd.dialects.cohere.write import write
-from prismd.dialects.vendor_error import read_error
 from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -63,12 +61,6 @@ class Cohere:
     def decoder(self, *, provider: str) -> CohereDecoder:
         """Return a reader of one stream."""
         return CohereDecoder(provider=provider)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
 
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level."""

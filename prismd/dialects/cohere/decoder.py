@@ -6,8 +6,9 @@ import msgspec
 
 from prismd.dialects.cohere.answer import STOPS, Logprobs, UsageBody, read_logprobs, usage_of
 from prismd.dialects.cohere.request import ToolCall
-from prismd.kernel.errors import UpstreamError
-from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
+from prismd.dialects.decoding import StreamDecoder
+from prismd.dialects.source import SseSource
+from prismd.kernel.sse import DONE, SseEvent
 from prismd.wire.conversation import (
     Event,
     Finished,
@@ -52,38 +53,18 @@ class _Event(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Event, strict=False).decode
 
 
-class CohereDecoder:
+class CohereDecoder(StreamDecoder[SseEvent]):
     """Read one stream (the port ``Decoder``)."""
 
     def __init__(self, *, provider: str) -> None:
-        self.is_done = False
-        self._provider = provider
-        self._sse = SseDecoder()
+        super().__init__(SseSource(provider=provider))
         self._tools: dict[int, int] = {}
         """The vendor's index of a call → ours."""
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take the next bytes; raises UpstreamError."""
-        for event in self.events(chunk):
-            yield from self.read(event)
-
-    def end(self) -> Iterator[Event]:
-        """Take the end of the bytes; raises UpstreamError if it came too early."""
-        yield from self.feed(b"\n\n")
-        self.check_end()
-
-    def events(self, chunk: bytes) -> Iterator[SseEvent]:
-        """Cut the bytes into events; raises UpstreamError."""
-        try:
-            yield from self._sse.feed(chunk)
-        except SseOverflow:
-            raise self._broken("sent an event that is too large") from None
-
-    def check_end(self) -> None:
-        """Take the end; raises UpstreamError if it came too early."""
-        if not self.is_done:
-            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
-            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
+    @property
+    def has_finished(self) -> bool:
+        """Say no: only ``message-end`` ends it."""
+        return False
 
     def read(self, event: SseEvent) -> list[Event]:
         """Read one event; raises UpstreamError."""
@@ -94,7 +75,7 @@ class CohereDecoder:
         except msgspec.ValidationError:
             return []  # JSON of a shape that is not known here
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError):
-            raise self._broken("sent an event that is no JSON") from None
+            raise self.source.broken("sent an event that is no JSON") from None
         return list(self._events_of(told))
 
     def _events_of(self, told: _Event) -> Iterator[Event]:
@@ -130,15 +111,8 @@ class CohereDecoder:
 
     def _ended(self, delta: _Delta) -> Iterator[Event]:
         if delta.error:
-            raise self._broken(f"broke off ({delta.error[:200]})")
+            raise self.source.broken(f"broke off ({delta.error[:200]})")
         self.is_done = True
         yield Finished(stop=STOPS.get(delta.finish_reason or "", StopReason.END))
         if (usage := usage_of(delta.usage)) is not None:
             yield UsageTold(usage=usage)
-
-    def _broken(self, what: str) -> UpstreamError:
-        return UpstreamError(
-            f"Provider '{self._provider}' {what}; the answer is cut here.",
-            provider=self._provider,
-            code="invalid_upstream_response",
-        )

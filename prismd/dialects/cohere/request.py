@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from prismd.dialects.base import Outgoing
-from prismd.dialects.parts import invalid, media_of_url, schema_object
+from prismd.dialects.parts import invalid, media_of_url, results_together, schema_object
 from prismd.dialects.reading import check_model, item, missing, optional, top_level
 from prismd.wire.chat import ChatRequest
 from prismd.wire.conversation import (
@@ -171,11 +171,11 @@ def read(request: ChatRequest) -> Conversation:
             parts = _contents(message, path)
             system += [part for part in parts if isinstance(part, Text)]
         else:
-            _add(turns, _turn(message, path))
+            turns.append(_turn(message, path))
     thinking = optional(_thinking, fields, "thinking")
     return Conversation(
         system=tuple(system),
-        turns=tuple(turns),
+        turns=tuple(results_together(turns)),
         tools=tuple(_tools(peek)),
         tool_choice=_tool_choice(peek.tool_choice),
         max_output_tokens=peek.max_tokens,
@@ -196,20 +196,6 @@ def read(request: ChatRequest) -> Conversation:
 def _reasoning(thinking: _Thinking) -> Reasoning:
     is_off = thinking.type == "disabled"
     return Reasoning(budget_tokens=0 if is_off else thinking.token_budget or -1)
-
-
-def _add(turns: list[Turn], turn: Turn) -> None:
-    """Put neighbouring results into one turn: they answer the calls of one turn."""
-    is_result = bool(turn.parts) and isinstance(turn.parts[0], ToolResult)
-    before = turns[-1] if turns else None
-    if is_result and before is not None and _is_results(before):
-        turns[-1] = Turn(role="user", parts=(*before.parts, *turn.parts))
-    else:
-        turns.append(turn)
-
-
-def _is_results(turn: Turn) -> bool:
-    return bool(turn.parts) and all(isinstance(part, ToolResult) for part in turn.parts)
 
 
 def _turn(message: _Message, path: str) -> Turn:

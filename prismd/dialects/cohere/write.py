@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prismd.dialects.base import Outgoing
-from prismd.dialects.parts import Drops, check_not_said, mime_of, result_text
+from prismd.dialects.parts import Drops, check_not_said, has_cache_marks, mime_of, result_text
 from prismd.wire.conversation import (
     Conversation,
     Media,
@@ -54,15 +54,10 @@ def write(conversation: Conversation, *, model: str, is_stream: bool) -> Outgoin
     }
     fields |= {name: value for name, value in given.items() if value is not None}
     drops.add("parallel_tool_calls", when=said.parallel_tool_calls is False and bool(tools))
-    drops.add("cache_control", when=_has_marks(said))
+    drops.add("cache_control", when=has_cache_marks(said))
     names = ("n", "top_logprobs", "logit_bias", "user", "metadata", "service_tier")
     check_not_said(said, drops, *names)
     return Outgoing(fields, drops.list())
-
-
-def _has_marks(said: Conversation) -> bool:
-    parts = [part for turn in said.turns for part in turn.parts]
-    return any(getattr(one, "cache", None) for one in (*said.system, *parts, *said.tools))
 
 
 def _offered(said: Conversation) -> tuple[Tool, ...]:

@@ -4,17 +4,12 @@ A client of it can talk to every vendor: the prompt is then the one turn of a co
 vendors it is only relayed; nobody else's conversation is squeezed into a prompt.
 """
 
-from collections.abc import Mapping
-
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.completions import answer as answers
 from prismd.dialects.completions import request as requests
-from prismd.dialects.completions.stream import (
-    CompletionDecoder,
-    CompletionEncoder,
-    CompletionFollower,
-)
-from prismd.dialects.vendor_error import read_error
+from prismd.dialects.completions.decoder import CompletionDecoder
+from prismd.dialects.completions.encoder import CompletionEncoder
+from prismd.dialects.completions.follower import CompletionFollower
 from prismd.kernel.errors import InvalidRequest, UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -69,12 +64,6 @@ class Completions:
     def decoder(self, *, provider: str) -> CompletionDecoder:
         """Return a reader of one stream."""
         return CompletionDecoder(provider=provider)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
 
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level."""

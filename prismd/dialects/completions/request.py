@@ -23,7 +23,6 @@ _HINTS = {
     "prompt": "a string, or an array of strings",
 }
 MAX_PROMPTS = 128
-MAX_LOGPROBS = 20
 
 _FILL_IN = (
     "Complete the user's text. It is followed by the text between the lines of dashes. Write only "

@@ -1,7 +1,5 @@
 """Google's generateContent: the Gemini API's and Vertex AI's."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from prismd.dialects.base import About, Outgoing
@@ -12,7 +10,6 @@ from prismd.dialects.google.encoder import GoogleEncoder
 from prismd.dialects.google.follower import GoogleFollower
 from prismd.dialects.google.read import read
 from prismd.dialects.google.write import write
-from prismd.dialects.vendor_error import read_error
 from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -76,12 +73,6 @@ class Google:
     def decoder(self, *, provider: str) -> GoogleDecoder:
         """Return a reader of one stream."""
         return GoogleDecoder(provider=provider)
-
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
 
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from prismd.dialects.decoding import StreamDecoder
 from prismd.dialects.google.answer import (
     STOPS,
     Candidate,
@@ -11,8 +12,8 @@ from prismd.dialects.google.answer import (
     read_part,
     usage_of,
 )
-from prismd.kernel.errors import UpstreamError
-from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
+from prismd.dialects.source import SseSource
+from prismd.kernel.sse import DONE, SseEvent
 from prismd.wire.conversation import (
     Event,
     Finished,
@@ -32,13 +33,11 @@ from prismd.wire.conversation import (
 )
 
 
-class GoogleDecoder:
+class GoogleDecoder(StreamDecoder[SseEvent]):
     """Read one stream (the port ``Decoder``): it is over when its bytes are."""
 
     def __init__(self, *, provider: str) -> None:
-        self.is_done = False
-        self._provider = provider
-        self._sse = SseDecoder()
+        super().__init__(SseSource(provider=provider))
         self._has_started = False
         self._finished: dict[int, bool] = {}
         """Choice → whether it has ended."""
@@ -49,37 +48,11 @@ class GoogleDecoder:
         """Whether every choice so far has ended."""
         return bool(self._finished) and all(self._finished.values())
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take the next bytes; raises UpstreamError."""
-        for event in self.events(chunk):
-            yield from self.read(event)
-
-    def end(self) -> Iterator[Event]:
-        """Take the end of the bytes; raises UpstreamError if it came too early."""
-        yield from self.feed(b"\n\n")
-        self.check_end()
-
-    def events(self, chunk: bytes) -> Iterator[SseEvent]:
-        """Cut the bytes into events; raises UpstreamError."""
-        try:
-            yield from self._sse.feed(chunk)
-        except SseOverflow:
-            msg = f"Provider '{self._provider}' sent an event that is too large."
-            code = "invalid_upstream_response"
-            raise UpstreamError(msg, provider=self._provider, code=code) from None
-
-    def check_end(self) -> None:
-        """Take the end; raises UpstreamError if it came too early."""
-        if not self.has_finished:
-            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
-            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
-        self.is_done = True
-
     def read(self, event: SseEvent) -> list[Event]:
         """Read one event; raises UpstreamError."""
         if not event.data or event.data == DONE or self.is_done:
             return []
-        body = read_body(event.data, provider=self._provider)
+        body = read_body(event.data, provider=self.source.provider)
         told: list[Event] = []
         if not self._has_started:
             self._has_started = True

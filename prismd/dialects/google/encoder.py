@@ -41,7 +41,7 @@ class Framing:
     """How pieces follow one another: as events, or as elements of an array."""
 
     def __init__(self, *, is_array: bool) -> None:
-        self.media_type = "application/json" if is_array else "text/event-stream; charset=utf-8"
+        self.media_type = "application/json" if is_array else sse.MEDIA_TYPE
         self._is_array = is_array
         self._has_begun = False
 

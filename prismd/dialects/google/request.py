@@ -39,8 +39,6 @@ class _Peek(msgspec.Struct, frozen=True, gc=False):
     """As it comes: both spellings."""
 
     contents: Raw = Raw()
-    generationConfig: Raw = Raw()  # noqa: N815
-    generation_config: Raw = Raw()
     tools: list[Raw] | None = None
 
 

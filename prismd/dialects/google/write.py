@@ -11,6 +11,7 @@ from prismd.dialects.parts import (
     Drops,
     arguments_object,
     check_not_said,
+    has_cache_marks,
     merged_turns,
     mime_of,
     result_text,
@@ -59,15 +60,10 @@ def write(conversation: Conversation, *, model: str) -> Outgoing:
             fields["toolConfig"] = {"functionCallingConfig": _choice(choice)}
     if config := _config(said, model):
         fields["generationConfig"] = config
-    drops.add("cache_control", when=_has_marks(said))
+    drops.add("cache_control", when=has_cache_marks(said))
     drops.add("parallel_tool_calls", when=said.parallel_tool_calls is False and bool(said.tools))
     check_not_said(said, drops, "logit_bias", "user", "metadata", "service_tier")
     return Outgoing(fields, drops.list())
-
-
-def _has_marks(said: Conversation) -> bool:
-    parts = [part for turn in said.turns for part in turn.parts]
-    return any(getattr(one, "cache", None) for one in (*said.system, *parts, *said.tools))
 
 
 def _config(said: Conversation, model: str) -> _Json:

@@ -1,7 +1,5 @@
 """OpenAI's chat completions, which most vendors speak, too."""
 
-from collections.abc import Mapping
-
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.openai import answer as answers
 from prismd.dialects.openai import request as requests
@@ -10,7 +8,6 @@ from prismd.dialects.openai.encoder import OpenAIEncoder
 from prismd.dialects.openai.follower import OpenAIStream
 from prismd.dialects.openai.read import read
 from prismd.dialects.openai.write import write
-from prismd.dialects.vendor_error import read_error
 from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
@@ -66,12 +63,6 @@ class OpenAI:
         """Return a reader of one stream."""
         return OpenAIDecoder(provider=provider)
 
-    def read_error(
-        self, status: int, headers: Mapping[str, str], body: bytes, *, provider: str
-    ) -> UpstreamError:
-        """Read an answer whose status is not 200."""
-        return read_error(status, headers, body, provider=provider)
-
     def relay(self, request: ChatRequest, *, model: str, output_limit: int | None) -> Outgoing:
         """Splice the client's own top level; raises InvalidRequest."""
         return requests.relay(request, model=model, output_limit=output_limit)
@@ -82,7 +73,7 @@ class OpenAI:
 
     def follower(self, about: About, *, provider: str) -> OpenAIStream:
         """Return what relays one stream."""
-        return OpenAIStream(provider=provider, wants_usage=about.wants_usage)
+        return OpenAIStream(about, provider=provider)
 
     def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
         """Return it as it is: there is no counter."""

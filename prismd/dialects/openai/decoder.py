@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from prismd.dialects.decoding import StreamDecoder
 from prismd.dialects.openai.answer import STOPS, Logprobs, ToolCall, read_logprobs, reasoning_text
 from prismd.dialects.openai.read import ThinkingBlock
 from prismd.dialects.openai.usage import ABSENT, is_null, usage_of
+from prismd.dialects.source import SseSource
 from prismd.dialects.vendor_error import read_embedded_error
-from prismd.kernel.errors import UpstreamError
-from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow
+from prismd.kernel.sse import DONE, SseEvent
 from prismd.wire.conversation import (
     Event,
     Finished,
@@ -57,13 +58,11 @@ class _Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Chunk, strict=False).decode
 
 
-class OpenAIDecoder:
+class OpenAIDecoder(StreamDecoder[SseEvent]):
     """Read one stream (the port ``Decoder``)."""
 
     def __init__(self, *, provider: str) -> None:
-        self.is_done = False
-        self._provider = provider
-        self._sse = SseDecoder()
+        super().__init__(SseSource(provider=provider))
         self._has_started = False
         self._finished: dict[int, Finished | None] = {}
         """Choice → how it ended; None: it goes on."""
@@ -71,24 +70,13 @@ class OpenAIDecoder:
         self._calls: dict[tuple[int, int], int] = {}
         """Choice and the vendor's index of a call → ours."""
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
-        """Take the next bytes; raises UpstreamError."""
-        try:
-            for event in self._sse.feed(chunk):
-                yield from self._read(event)
-        except SseOverflow:
-            raise self._broken("sent an event that is too large") from None
+    @property
+    def has_finished(self) -> bool:
+        """Whether every choice so far has ended: some vendors leave out the ``[DONE]``."""
+        return bool(self._finished) and all(self._finished.values())
 
-    def end(self) -> Iterator[Event]:
-        """Take the end of the bytes; raises UpstreamError if it came too early."""
-        yield from self.feed(b"\n\n")
-        has_finished = bool(self._finished) and all(self._finished.values())
-        if not self.is_done and not has_finished:
-            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
-            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
-        self.is_done = True
-
-    def _read(self, event: SseEvent) -> Iterator[Event]:
+    def read(self, event: SseEvent) -> Iterator[Event]:
+        """Read one event; raises UpstreamError."""
         if not event.data or self.is_done:
             return
         if event.data == DONE:
@@ -97,9 +85,9 @@ class OpenAIDecoder:
         try:
             chunk = _decode(event.data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise self._broken("sent an event that is no JSON chunk") from None
+            raise self.source.broken("sent an event that is no JSON chunk") from None
         if not is_null(chunk.error) and not chunk.choices:
-            raise read_embedded_error(event.data, provider=self._provider)
+            raise read_embedded_error(event.data, provider=self.source.provider)
         if not self._has_started:
             self._has_started = True
             yield Started(id=chunk.id or None, model=chunk.model or None)
@@ -155,13 +143,6 @@ class OpenAIDecoder:
             )
         if function is not None and function.arguments:
             yield ToolArguments(tool=tool, text=function.arguments, choice=at)
-
-    def _broken(self, what: str) -> UpstreamError:
-        return UpstreamError(
-            f"Provider '{self._provider}' {what}; the answer is cut here.",
-            provider=self._provider,
-            code="invalid_upstream_response",
-        )
 
 
 def _of_block(at: int, block: ThinkingBlock, *, is_told: bool) -> Iterator[Event]:

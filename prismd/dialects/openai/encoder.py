@@ -7,11 +7,10 @@ import msgspec
 from prismd.dialects.base import About
 from prismd.dialects.errors import error_event
 from prismd.dialects.openai.answer import FINISH, extra_of, head, write_logprobs
-from prismd.dialects.openai.follower import MEDIA_TYPE
 from prismd.dialects.openai.usage import usage_body
 from prismd.kernel import jsonio
 from prismd.kernel.errors import PrismError
-from prismd.kernel.sse import DONE, encode
+from prismd.kernel.sse import DONE, MEDIA_TYPE, encode
 from prismd.wire.call import DialectName
 from prismd.wire.common import Usage
 from prismd.wire.conversation import (

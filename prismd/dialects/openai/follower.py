@@ -5,20 +5,25 @@ for usage, two things that asking for it adds are taken out again: the usage chu
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 
+from prismd.dialects.base import About
 from prismd.dialects.errors import error_event
-from prismd.dialects.openai.completion import Completion
+from prismd.dialects.following import with_cost
+from prismd.dialects.gather import Gathering
+from prismd.dialects.openai.answer import write_answer
+from prismd.dialects.openai.decoder import OpenAIDecoder
 from prismd.dialects.openai.usage import ABSENT, is_null, usage_of
+from prismd.dialects.source import SseSource
 from prismd.dialects.vendor_error import read_embedded_error
 from prismd.kernel.errors import PrismError, UpstreamError
-from prismd.kernel.sse import DONE, SseDecoder, SseEvent, SseOverflow, encode
+from prismd.kernel.sse import DONE, MEDIA_TYPE, SseEvent, encode
 from prismd.wire.call import DialectName
 from prismd.wire.common import Usage
 
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
-_NULL_USAGE = b',"usage":null'
+NULL_USAGE = b',"usage":null'
 
 
 class _Delta(msgspec.Struct):
@@ -42,17 +47,31 @@ class _Chunk(msgspec.Struct):
 _decode_chunk = msgspec.json.Decoder(_Chunk).decode
 
 
+class Kept:
+    """What has been relayed, put together; a chunk of another shape is passed over."""
+
+    def __init__(self, provider: str, max_chars: int) -> None:
+        self.gathering = Gathering(max_chars=max_chars)
+        self._decoder = OpenAIDecoder(provider=provider)
+
+    def add(self, event: SseEvent) -> None:
+        """Take the next event."""
+        with suppress(UpstreamError):
+            for told in self._decoder.read(event):
+                self.gathering.add(told)
+
+
 class OpenAIStream:
     """Follow one vendor stream (the port ``Follower``). ``provider`` is only for messages."""
 
     media_type = MEDIA_TYPE
 
     __slots__ = (
-        "_completion",
+        "_about",
         "_hides_usage",
         "_is_finished",
-        "_provider",
-        "_sse",
+        "_kept",
+        "_source",
         "annotate",
         "is_done",
         "output_chars",
@@ -60,7 +79,7 @@ class OpenAIStream:
         "usage",
     )
 
-    def __init__(self, *, provider: str, wants_usage: bool) -> None:
+    def __init__(self, about: About, *, provider: str) -> None:
         self.usage: Usage | None = None
         self.is_done = False
         self.output_chars = 0
@@ -69,12 +88,12 @@ class OpenAIStream:
         """Pieces that they came in: a vendor sends a token or more at a time."""
         self.annotate: Callable[[Usage], bytes] | None = None
         """Returns a JSON object to put into the usage chunk as its member ``prism``."""
-        self._completion: Completion | None = None
-        self._hides_usage = not wants_usage
+        self._about = about
+        self._hides_usage = not about.wants_usage
         self._is_finished: dict[int | None, bool] = {}
         """Choice → whether its finish_reason has come."""
-        self._provider = provider
-        self._sse = SseDecoder()
+        self._kept: Kept | None = None
+        self._source = SseSource(provider=provider)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the vendor's next bytes; yield the events to relay, without the ``[DONE]``.
@@ -82,14 +101,7 @@ class OpenAIStream:
         Raises:
             UpstreamError: an event is not JSON, is an error, or is too large.
         """
-        try:
-            for event in self._sse.feed(chunk):
-                if self._completion is not None and event.data and not self.is_done:
-                    self._completion.add(event.data)
-                if out := self._relay(event):
-                    yield out
-        except SseOverflow:
-            raise self._broken("sent an event that is too large") from None
+        return self._relayed(self._source.frames(chunk))
 
     def end(self) -> Iterator[bytes]:
         """Take the end of the vendor's bytes; yield the last event if only its end is missing.
@@ -99,11 +111,13 @@ class OpenAIStream:
         Raises:
             UpstreamError: the answer is not complete; or as ``feed``.
         """
-        yield from self.feed(b"\n\n")
+        try:
+            yield from self._relayed(self._source.rest())
+        except UpstreamError as error:
+            raise self._source.at_end(error) from None
         has_finished = bool(self._is_finished) and all(self._is_finished.values())
         if not self.is_done and not has_finished:
-            msg = f"Provider '{self._provider}' ended the stream before the answer was complete."
-            raise UpstreamError(msg, provider=self._provider, code="upstream_closed_early")
+            raise self._source.closed_early()
         self.is_done = True
 
     def last(self) -> bytes:
@@ -116,20 +130,31 @@ class OpenAIStream:
 
     def keep(self, *, max_chars: int) -> None:
         """Put what comes together, for ``answer``."""
-        self._completion = Completion(max_chars=max_chars)
+        self._kept = Kept(self._source.provider, max_chars)
 
     @property
     def is_cut(self) -> bool:
         """Whether more came than is kept."""
-        return self._completion is not None and self._completion.is_cut
+        return self._kept is not None and self._kept.gathering.is_cut
 
     def answer(self) -> bytes:
         """Return what has come so far as one chat completion."""
-        return (self._completion or Completion(max_chars=0)).body()
+        gathering = Gathering() if self._kept is None else self._kept.gathering
+        return write_answer(gathering.answer(), self._about)
+
+    def _relayed(self, events: Iterator[SseEvent]) -> Iterator[bytes]:
+        for event in events:
+            if self._kept is not None:
+                self._kept.add(event)
+            if out := self._relay(event):
+                yield out
 
     def _relay(self, event: SseEvent) -> bytes:
         if not event.data or self.is_done:
-            return b""
+            # A comment keeps the connection alive; the first one is no answer, though, and who
+            # has sent nothing else can still be replaced by the next provider.
+            is_comment = event.data is None and bool(self._is_finished)
+            return event.raw if is_comment and not self.is_done else b""
         if event.data == DONE:
             self.is_done = True
             return b""
@@ -140,9 +165,9 @@ class OpenAIStream:
             self.output_chars += len(event.data)
             return event.raw
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raise self._broken("sent an event that is no JSON chunk") from None
+            raise self._source.broken("sent an event that is no JSON chunk") from None
         if not is_null(seen.error) and not seen.choices:
-            raise read_embedded_error(event.data, provider=self._provider)
+            raise read_embedded_error(event.data, provider=self._source.provider)
         for choice in seen.choices or ():
             has_finished = self._is_finished.get(choice.index, False)
             self._is_finished[choice.index] = has_finished or not is_null(choice.finish_reason)
@@ -152,13 +177,12 @@ class OpenAIStream:
             self.usage = usage_of(seen.usage)
             if not seen.choices:
                 return b"" if self._hides_usage else self._annotated(event)
-        return event.raw.replace(_NULL_USAGE, b"") if self._hides_usage else event.raw
+        return event.raw.replace(NULL_USAGE, b"") if self._hides_usage else event.raw
 
     def _annotated(self, event: SseEvent) -> bytes:
         if self.annotate is None or self.usage is None:
             return event.raw
-        data = (event.data or b"").replace(b"\n", b" ").rstrip()
-        return encode(data.removesuffix(b"}") + b',"prism":' + self.annotate(self.usage) + b"}")
+        return encode(with_cost(event.data or b"", self.annotate(self.usage)))
 
     def _count(self, delta: _Delta) -> None:
         chars = len(delta.content or "") + len(delta.reasoning_content or "")
@@ -167,10 +191,3 @@ class OpenAIStream:
         if chars:
             self.output_chars += chars
             self.output_deltas += 1
-
-    def _broken(self, what: str) -> UpstreamError:
-        return UpstreamError(
-            f"Provider '{self._provider}' {what}; the answer is cut here.",
-            provider=self._provider,
-            code="invalid_upstream_response",
-        )

@@ -4,40 +4,35 @@ Beside what OpenAI has, this reads what its vendors and gateways have added: ``r
 and ``thinking_blocks`` of earlier turns, ``cache_control`` on parts, ``top_k``.
 """
 
-from collections.abc import Sequence
-from typing import Literal
-
 import msgspec
 
 from prismd.dialects.openai.request import peek_of
+from prismd.dialects.openai.settings import (
+    CacheMark,
+    read_json_format,
+    read_reasoning,
+    read_tool_choice,
+    read_tools,
+)
 from prismd.dialects.openai.usage import ABSENT, is_null
-from prismd.dialects.parts import check_base64, invalid, media_of_url, schema_object
+from prismd.dialects.parts import check_base64, invalid, media_of_url, results_together
 from prismd.dialects.reading import item
 from prismd.wire.chat import ChatPeek, ChatRequest
 from prismd.wire.conversation import (
     CacheTtl,
     Conversation,
-    JsonFormat,
     Media,
     MediaKind,
     Part,
-    Reasoning,
     RedactedThinking,
     Text,
     Thinking,
-    Tool,
-    ToolChoice,
-    ToolMode,
     ToolResult,
     ToolUse,
     Turn,
 )
 
 Raw = msgspec.Raw
-
-
-class _Cache(msgspec.Struct):
-    ttl: Literal["5m", "1h"] | None = None
 
 
 class _Url(msgspec.Struct):
@@ -63,7 +58,7 @@ class _Part(msgspec.Struct):
     image_url: _Url | str | None = None
     input_audio: _Audio | None = None
     file: _File | None = None
-    cache_control: _Cache | None = None
+    cache_control: CacheMark | None = None
 
 
 class _Function(msgspec.Struct):
@@ -114,63 +109,10 @@ class _Message(msgspec.Struct):
     thinking_blocks: list[ThinkingBlock] | None = None
 
 
-class _OfferedFunction(msgspec.Struct):
-    name: str
-    description: str | None = None
-    parameters: Raw = ABSENT
-    strict: bool | None = None
-
-
-class _Offer(msgspec.Struct):
-    type: str = "function"
-    function: _OfferedFunction | None = None
-    cache_control: _Cache | None = None
-
-
-class _Named(msgspec.Struct):
-    name: str
-
-
-class _Allowed(msgspec.Struct):
-    mode: str = "auto"
-    tools: list[_Offer] = []
-
-
-class _Choice(msgspec.Struct):
-    type: str = "function"
-    function: _Named | None = None
-    allowed_tools: _Allowed | None = None
-    name: str | None = None
-
-
-class _JsonSchema(msgspec.Struct):
-    name: str = "answer"
-    description: str | None = None
-    schema: Raw = ABSENT
-    strict: bool | None = None
-
-
-class _Format(msgspec.Struct):
-    type: str
-    json_schema: _JsonSchema | None = None
-
-
-class _Reasoning(msgspec.Struct):
-    effort: str | None = None
-    max_tokens: int | None = None
-    enabled: bool | None = None
-    exclude: bool | None = None
-
-
 _message = msgspec.json.Decoder(_Message).decode
 _part = msgspec.json.Decoder(_Part).decode
-_offer = msgspec.json.Decoder(_Offer).decode
-_function = msgspec.json.Decoder(_OfferedFunction).decode
-_choice = msgspec.json.Decoder(_Choice | str).decode
-_format = msgspec.json.Decoder(_Format).decode
 _text = msgspec.json.Decoder(str).decode
 _whole = msgspec.json.Decoder(int).decode
-_reasoning = msgspec.json.Decoder(_Reasoning).decode
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _READ = {*ChatPeek.__struct_fields__, "reasoning_effort", "reasoning", "top_k", "safety_identifier"}
@@ -206,9 +148,9 @@ def read(request: ChatRequest) -> Conversation:
             turns.append(_turn(message, path))
     return Conversation(
         system=tuple(system),
-        turns=_with_results_together(turns),
-        tools=_tools(peek),
-        tool_choice=_tool_choice(request.fields),
+        turns=tuple(results_together(turns)),
+        tools=read_tools(peek),
+        tool_choice=read_tool_choice(request.fields),
         parallel_tool_calls=peek.parallel_tool_calls,
         max_output_tokens=request.max_output_tokens,
         temperature=peek.temperature,
@@ -222,8 +164,8 @@ def read(request: ChatRequest) -> Conversation:
         logprobs=peek.logprobs,
         top_logprobs=peek.top_logprobs,
         logit_bias=peek.logit_bias,
-        json_format=_json_format(request.fields.get("response_format", ABSENT)),
-        reasoning=_reasoning_of(request.fields),
+        json_format=read_json_format(request.fields.get("response_format", ABSENT)),
+        reasoning=read_reasoning(request.fields),
         user=peek.user,
         metadata=peek.metadata,
         service_tier=peek.service_tier,
@@ -372,103 +314,3 @@ def _calls(message: _Message, path: str) -> list[Part]:
 def _made_id(name: str) -> str:
     """Return the id of a call in the older form, which has none: one call of a name at a time."""
     return f"call_{name}"
-
-
-def _with_results_together(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """Put neighbouring results into one turn: they answer the calls of one turn."""
-    together: list[Turn] = []
-    for turn in turns:
-        is_result = bool(turn.parts) and isinstance(turn.parts[0], ToolResult)
-        before = together[-1] if together else None
-        if is_result and before is not None and _is_results(before):
-            together[-1] = Turn(role="user", parts=(*before.parts, *turn.parts))
-        else:
-            together.append(turn)
-    return tuple(together)
-
-
-def _is_results(turn: Turn) -> bool:
-    return bool(turn.parts) and all(isinstance(part, ToolResult) for part in turn.parts)
-
-
-# ── settings ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _tools(peek: ChatPeek) -> tuple[Tool, ...]:
-    tools = []
-    for at, raw in enumerate(peek.tools or ()):
-        path = f"tools[{at}]"
-        offer = item(_offer, raw, path)
-        if offer.function is None:
-            raise invalid(f"a tool of type '{offer.type}' cannot be translated", f"{path}.type")
-        cache = (offer.cache_control.ttl or "5m") if offer.cache_control else None
-        tools.append(_tool(offer.function, f"{path}.function", cache))
-    for at, raw in enumerate(peek.functions or ()):
-        path = f"functions[{at}]"
-        tools.append(_tool(item(_function, raw, path), path, None))
-    return tuple(tools)
-
-
-def _tool(function: _OfferedFunction, path: str, cache: CacheTtl | None) -> Tool:
-    return Tool(
-        name=function.name,
-        description=function.description,
-        schema=schema_object(function.parameters, f"{path}.parameters"),
-        is_strict=function.strict,
-        cache=cache,
-    )
-
-
-def _tool_choice(fields: dict[str, Raw]) -> ToolChoice | None:
-    raw = fields.get("tool_choice", fields.get("function_call", ABSENT))
-    if is_null(raw):
-        return None
-    choice = item(_choice, raw, "tool_choice")
-    if isinstance(choice, str):
-        modes = {"auto": ToolMode.AUTO, "none": ToolMode.NONE, "required": ToolMode.REQUIRED}
-        if choice not in modes:
-            raise invalid("it is auto, none, required or a tool", "tool_choice")
-        return ToolChoice(mode=modes[choice])
-    if choice.allowed_tools is not None:
-        allowed = choice.allowed_tools
-        mode = ToolMode.REQUIRED if allowed.mode == "required" else ToolMode.AUTO
-        names = tuple(one.function.name for one in allowed.tools if one.function is not None)
-        return ToolChoice(mode=mode, names=names)
-    name = choice.function.name if choice.function else choice.name
-    if not name:
-        raise invalid("it is auto, none, required or a tool", "tool_choice")
-    return ToolChoice(mode=ToolMode.REQUIRED, names=(name,))
-
-
-def _json_format(raw: Raw) -> JsonFormat | None:
-    if is_null(raw):
-        return None
-    wanted = item(_format, raw, "response_format")
-    match wanted.type:
-        case "text":
-            return None
-        case "json_object":
-            return JsonFormat()
-        case "json_schema" if wanted.json_schema is not None:
-            schema = wanted.json_schema
-            return JsonFormat(
-                schema=schema_object(schema.schema, "response_format.json_schema.schema"),
-                name=schema.name,
-                description=schema.description,
-                is_strict=schema.strict,
-            )
-        case _:
-            raise invalid("it is text, json_object or json_schema", "response_format.type")
-
-
-def _reasoning_of(fields: dict[str, Raw]) -> Reasoning | None:
-    effort = fields.get("reasoning_effort", ABSENT)
-    if not is_null(effort):
-        return Reasoning(effort=item(_text, effort, "reasoning_effort"))
-    given = fields.get("reasoning", ABSENT)
-    if is_null(given):
-        return None
-    wanted = item(_reasoning, given, "reasoning")
-    budget = 0 if wanted.enabled is False else wanted.max_tokens
-    shown = None if wanted.exclude is None else not wanted.exclude
-    return Reasoning(effort=wanted.effort, budget_tokens=budget, is_shown=shown)

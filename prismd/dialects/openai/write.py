@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prismd.dialects.base import Outgoing
-from prismd.dialects.parts import Drops, mime_of
+from prismd.dialects.parts import Drops, has_cache_marks, mime_of
 from prismd.wire.conversation import (
     Conversation,
     JsonFormat,
@@ -33,7 +33,7 @@ def write(conversation: Conversation, *, model: str, is_stream: bool) -> Outgoin
     said = conversation
     system = "\n\n".join(text.text for text in said.system)
     messages: list[_Json] = [{"role": "system", "content": system}] if system else []
-    drops.add("cache_control", when=_has_cache_marks(said))
+    drops.add("cache_control", when=has_cache_marks(said))
     for turn in said.turns:
         messages += _messages(turn, drops)
     fields: _Json = {"model": model, "messages": messages}
@@ -63,11 +63,6 @@ def write(conversation: Conversation, *, model: str, is_stream: bool) -> Outgoin
     fields |= {name: value for name, value in given.items() if value is not None}
     drops.add("top_k", when=said.top_k is not None)
     return Outgoing(fields, drops.list())
-
-
-def _has_cache_marks(said: Conversation) -> bool:
-    parts = [part for turn in said.turns for part in turn.parts]
-    return any(getattr(one, "cache", None) for one in (*said.system, *parts, *said.tools))
 
 
 def _messages(turn: Turn, drops: Drops) -> Iterator[_Json]:

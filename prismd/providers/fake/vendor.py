@@ -6,7 +6,7 @@ Pure but for ids and the clock: it neither waits nor sends. The doors play what 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 
-from prismd.kernel import ids
+from prismd.kernel import ids, sse
 from prismd.providers.fake import any_dialect, openai_request, openai_shape
 from prismd.providers.fake.any_dialect import Door
 from prismd.providers.fake.engine import perform
@@ -174,7 +174,7 @@ def _streamed(
     reply = _plain(200, b"")
     return replace(
         reply,
-        headers={**reply.headers, "content-type": "text/event-stream; charset=utf-8"},
+        headers={**reply.headers, "content-type": sse.MEDIA_TYPE},
         frames=frames,
         is_stream=True,
         usage=usage,

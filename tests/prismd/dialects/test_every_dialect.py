@@ -13,16 +13,22 @@ from hypothesis import strategies as st
 from prismd.dialects.base import About, Dialect
 from prismd.dialects.gather import Gathering, events_of, text_of
 from prismd.dialects.registry import ALL
+from prismd.dialects.vendor_error import read_error
 from prismd.kernel import jsonio
 from prismd.kernel.errors import Internal, InvalidRequest, UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.conversation import (
+    DROP_NAMES,
     Answer,
     Conversation,
+    JsonFormat,
     Media,
     MediaKind,
+    Reasoning,
+    RedactedThinking,
     Text,
+    Thinking,
     Tool,
     ToolChoice,
     ToolMode,
@@ -167,7 +173,7 @@ def test_garbage_is_the_vendors_fault(dialect: Dialect, garbage: bytes) -> None:
             list(follower.end())
         with contextlib.suppress(UpstreamError):
             dialect.read_answer(sent, provider="p")
-        assert dialect.read_error(400, {}, sent, provider="p").status == 400
+        assert read_error(400, {}, sent, provider="p").status == 400
 
 
 # ── requests ─────────────────────────────────────────────────────────────────────────────────────
@@ -231,6 +237,76 @@ def _essence(said: Conversation) -> object:
     system = [text.text for text in said.system]
     limits = (said.max_output_tokens, said.temperature, said.stop)
     return turns, tools, mode, system, limits
+
+
+EVERYTHING = Conversation(
+    system=(Text(text="s", cache="1h"),),
+    turns=(
+        Turn(role="user", parts=(Text(text="a"),), name="ann"),
+        Turn(
+            role="assistant",
+            parts=(
+                Thinking(text="hm", signature="s"),
+                RedactedThinking(data="AA=="),
+                ToolUse(id="c1", name="f", arguments="{}"),
+            ),
+        ),
+        Turn(
+            role="user",
+            parts=(
+                ToolResult(
+                    tool_use_id="c1",
+                    parts=(
+                        Text(text="r"),
+                        Media(kind=MediaKind.IMAGE, mime="image/png", data="iVBORw=="),
+                    ),
+                    is_error=True,
+                ),
+            ),
+        ),
+        Turn(
+            role="user",
+            parts=tuple(
+                Media(kind=kind, mime=mime, data="AAAA", name="n", detail="high")
+                for kind, mime in (
+                    (MediaKind.IMAGE, "image/png"),
+                    (MediaKind.FILE, "application/pdf"),
+                    (MediaKind.AUDIO, "audio/mp3"),
+                    (MediaKind.VIDEO, "video/mp4"),
+                )
+            ),
+        ),
+    ),
+    tools=(Tool(name="f", is_strict=True, cache="5m"), Tool(name="g")),
+    tool_choice=ToolChoice(mode=ToolMode.REQUIRED, names=("f", "g")),
+    parallel_tool_calls=False,
+    max_output_tokens=9_999,
+    temperature=1.9,
+    top_p=0.5,
+    top_k=7,
+    presence_penalty=0.5,
+    frequency_penalty=0.5,
+    stop=("a", " ", "c", "d", "e", "f"),
+    seed=7,
+    n=3,
+    logprobs=True,
+    top_logprobs=3,
+    logit_bias={"7": 1},
+    json_format=JsonFormat(),
+    reasoning=Reasoning(budget_tokens=2_000),
+    user="u",
+    metadata={"a": "b"},
+    service_tier="flex",
+)
+"""All that can be said at all; no dialect has words for all of it."""
+
+
+@EVERY
+def test_what_cannot_be_said_is_named_by_the_words_for_it(dialect: Dialect) -> None:
+    for model in ("m", "claude-sonnet-4-5", "gpt-5", "gemini-2.5-flash"):
+        written = dialect.write(EVERYTHING, model=model, is_stream=False)
+        assert written.drops
+        assert set(written.drops) <= DROP_NAMES
 
 
 IMAGE = Media(kind=MediaKind.IMAGE, mime="image/png", data="iVBORw==")

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prismd.dialects.base import About
 from prismd.dialects.openai.follower import OpenAIStream
 from prismd.flow.attempt import Begun
 from prismd.flow.settle import CLIENT_CLOSED, Outcome
@@ -59,7 +60,7 @@ class Case:
         spec = ProviderSpec(type="openai", title="x", docs_url="x", base_url=None)
         upstream: Upstream = object()  # type: ignore[assignment]
         target = Provider("p", spec, None, upstream, None, is_local=False)
-        decoder = OpenAIStream(provider="p", wants_usage=True)
+        decoder = OpenAIStream(About(id="r1", model="m", created_s=7), provider="p")
         begun = Begun(
             Attempt(target, "m", Endpoint("/x")),
             (),

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prismd.dialects.base import About
 from prismd.dialects.openai.follower import OpenAIStream
 from prismd.kernel.errors import UpstreamError
+
+
+def follower(*, wants_usage: bool = True) -> OpenAIStream:
+    about = About(id="r1", model="m", created_s=7, wants_usage=wants_usage)
+    return OpenAIStream(about, provider="p")
 
 
 def event(**fields: object) -> bytes:
@@ -22,7 +28,7 @@ STREAM = delta("Hel") + delta("lo") + USAGE + b"data: [DONE]\n\n"
 
 
 def relay(parts: list[bytes], *, wants_usage: bool) -> tuple[OpenAIStream, bytes]:
-    stream = OpenAIStream(provider="p", wants_usage=wants_usage)
+    stream = follower(wants_usage=wants_usage)
     return stream, b"".join(out for part in parts for out in stream.feed(part))
 
 
@@ -70,7 +76,7 @@ def test_nothing_passes_after_the_end_marker() -> None:
     "bad", [b"data: {oops\n\n", b"data: \xff\n\n", b'data: {"error":{"message":"x"}}\n\n']
 )
 def test_a_broken_event_ends_the_stream_with_an_error(bad: bytes) -> None:
-    stream = OpenAIStream(provider="p", wants_usage=True)
+    stream = follower()
     assert list(stream.feed(delta("a")))
     with pytest.raises(UpstreamError) as caught:
         list(stream.feed(bad))
@@ -86,7 +92,7 @@ def test_tool_arguments_and_reasoning_count_as_output() -> None:
 
 
 def test_what_precedes_a_broken_event_in_the_same_bytes_is_relayed_first() -> None:
-    out = OpenAIStream(provider="p", wants_usage=True).feed(delta("a") + b"data: {oops\n\n")
+    out = follower().feed(delta("a") + b"data: {oops\n\n")
     assert next(out) == delta("a")
     with pytest.raises(UpstreamError):
         next(out)
@@ -99,7 +105,7 @@ def test_an_event_without_data_is_ignored(empty: bytes) -> None:
 
 
 def test_an_error_in_the_stream_keeps_the_vendors_own_text_and_code() -> None:
-    stream = OpenAIStream(provider="p", wants_usage=True)
+    stream = follower()
     said = event(error={"message": "The model is overloaded.", "code": "overloaded"})
     with pytest.raises(UpstreamError, match=r"The model is overloaded\.") as caught:
         list(stream.feed(said))

@@ -1,17 +1,15 @@
-"""Streams of Cohere's Chat, written and relayed: ``message-end`` is the last event of both."""
+"""Events → a stream of Cohere's Chat; ``message-end`` is the last of it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from prismd.dialects.base import About
-from prismd.dialects.cohere.answer import REASONS, usage_body, write_answer, write_logprob
-from prismd.dialects.cohere.decoder import CohereDecoder
+from prismd.dialects.cohere.answer import REASONS, usage_body, write_logprob
 from prismd.dialects.errors import error_event
-from prismd.dialects.gather import Gathering
 from prismd.kernel import jsonio
 from prismd.kernel.errors import PrismError
-from prismd.kernel.sse import SseEvent, encode
+from prismd.kernel.sse import MEDIA_TYPE, encode
 from prismd.wire.call import DialectName
 from prismd.wire.common import Usage
 from prismd.wire.conversation import (
@@ -27,8 +25,6 @@ from prismd.wire.conversation import (
     ToolStarted,
     UsageTold,
 )
-
-MEDIA_TYPE = "text/event-stream; charset=utf-8"
 
 _Json = dict[str, object]
 
@@ -145,82 +141,3 @@ def _of_call(kind: str, tool: int, call: Mapping[str, object]) -> bytes:
 
 def _event(body: Mapping[str, object]) -> bytes:
     return encode(jsonio.encode(body), event=str(body["type"]))
-
-
-class CohereFollower:
-    """Relay one stream (the port ``Follower``)."""
-
-    media_type = MEDIA_TYPE
-
-    def __init__(self, about: About, *, provider: str) -> None:
-        self.usage: Usage | None = None
-        self.output_chars = 0
-        self.output_deltas = 0
-        self.annotate: Callable[[Usage], bytes] | None = None
-        self._about = about
-        self._decoder = CohereDecoder(provider=provider)
-        self._kept: Gathering | None = None
-        self._end: SseEvent | None = None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the answer is complete."""
-        return self._decoder.is_done
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Take the vendor's next bytes; yield the events to relay; raises UpstreamError."""
-        for event in self._decoder.events(chunk):
-            if out := self._relay(event):
-                yield out
-
-    def end(self) -> Iterator[bytes]:
-        """Take the end of the vendor's bytes; raises UpstreamError if it came too early."""
-        yield from self.feed(b"\n\n")
-        self._decoder.check_end()
-
-    def last(self) -> bytes:
-        """Return the vendor's ``message-end``."""
-        event = self._end
-        if event is None:
-            return b""
-        if self.annotate is None or self.usage is None:
-            return event.raw
-        data = (event.data or b"").replace(b"\n", b" ").rstrip().removesuffix(b"}")
-        told = data + b',"prism":' + self.annotate(self.usage) + b"}"
-        return encode(told, event="message-end")
-
-    def failed(self, error: PrismError) -> bytes:
-        """Return the event that says why there is no end."""
-        return error_event(error, DialectName.COHERE, request_id=self._about.id)
-
-    def keep(self, *, max_chars: int) -> None:
-        """Remember what comes."""
-        self._kept = Gathering(max_chars=max_chars)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether more came than is kept."""
-        return self._kept is not None and self._kept.is_cut
-
-    def answer(self) -> bytes:
-        """Return what has come so far as a whole answer."""
-        return write_answer((self._kept or Gathering()).answer(), self._about)
-
-    def _relay(self, event: SseEvent) -> bytes:
-        if self._end is not None:
-            return b""
-        for told in self._decoder.read(event):
-            if self._kept is not None:
-                self._kept.add(told)
-            match told:
-                case TextDelta() | ThinkingDelta() | ToolArguments():
-                    self.output_chars += len(told.text)
-                    self.output_deltas += 1
-                case UsageTold():
-                    self.usage = told.usage
-                case _:
-                    pass
-        if self._decoder.is_done:
-            self._end = event
-            return b""
-        return event.raw
