@@ -115,7 +115,8 @@ class CostTrackingConfig(Section):
     """Always true: what a call costs is always recorded."""
 
     custom_pricing: Mapping[Name, ModelPricing] = {}
-    """Model → your own price, in place of the public one."""
+    """Model → your own price, in place of the public one. A model is named as callers name it, as
+    ``provider/model``, or as its vendor names it; the first of these that is here counts."""
 
     unknown_models: Literal["deny_managed", "deny", "allow"] = "deny_managed"
     """Calls of models without a price: ``deny_managed`` refuses those of managed keys and of hard

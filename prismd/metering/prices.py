@@ -62,7 +62,8 @@ class PriceBook:
         override = self.override(public_name, priced, org_id)
         if override is not None:
             return ModelFacts(override.price(), known.context_tokens)
-        own = self._own.get(public_name) or self._own.get(priced.model)
+        names = (public_name, f"{priced.provider_id}/{priced.model}", priced.model)
+        own = next((self._own[name] for name in names if name in self._own), None)
         return ModelFacts(own, known.context_tokens) if own else known
 
     def override(

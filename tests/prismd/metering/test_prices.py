@@ -70,6 +70,13 @@ class TestChain:
         assert source("o") == "config"
         assert prices.facts("other", priced("n", facts=model.spec.facts)) == model.spec.facts
 
+    def test_a_price_of_ones_own_is_found_by_any_name_of_the_model(self) -> None:
+        asked, at, vendors = (Price(tokens(rate, rate), "config") for rate in (1, 2, 3))
+        prices = book({"asked": asked, "here/m": at, "m": vendors})
+        assert prices.facts("asked", priced("m")).price is asked
+        assert prices.facts("alias", priced("m")).price is at
+        assert book({"m": vendors}).facts("alias", priced("m")).price is vendors
+
     def test_a_provider_on_loopback_costs_nothing_unless_an_override_says_so(self) -> None:
         local = priced("gpt-4o", "openai", is_local=True)
         price = book().facts("gpt-4o", local).price
