@@ -275,13 +275,3 @@ class Dialect(Protocol):
     def follower(self, about: About, *, provider: str) -> Follower:
         """Return what relays one stream."""
         ...
-
-    # ── counting ─────────────────────────────────────────────────────────────────────────────────
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Put a request, relayed or written, as the vendor's own counter of tokens takes it."""
-        ...
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Read what the counter says; raises UpstreamError."""
-        ...

@@ -7,6 +7,7 @@ fails is no reason to fail: it is counted here then.
 
 import msgspec
 
+from prismd.dialects import counters
 from prismd.dialects.base import HttpCall
 from prismd.dialects.registry import DIALECTS
 from prismd.dialects.vendor_error import read_error
@@ -95,7 +96,7 @@ async def _ask(walk: Walk, target: Attempt) -> int:
     else:
         conversation = DIALECTS[call.dialect].read(call.request)
         said = theirs.write(conversation, model=target.model, is_stream=False)
-    fields = theirs.for_counter(said.fields, model=target.model)
+    fields = counters.PUT[endpoint.dialect](said.fields, target.model)
     provider.apply_rules(target.model, fields)
     path = endpoint.path_for(target.model, is_stream=False)
     request = HttpCall("POST", path, jsonio.encode(fields))
@@ -111,4 +112,4 @@ async def _ask(walk: Walk, target: Attempt) -> int:
         raise UpstreamTimeout(msg, provider=provider.id) from None
     if response.status != _SUCCESS:
         raise read_error(response.status, response.headers, body, provider=provider.id)
-    return theirs.read_count(body, provider=provider.id)
+    return counters.read_count(body, provider=provider.id)

@@ -1,7 +1,5 @@
 """Anthropic's Messages."""
 
-import msgspec
-
 from prismd.dialects.anthropic import answer as answers
 from prismd.dialects.anthropic import request as requests
 from prismd.dialects.anthropic.decoder import AnthropicDecoder
@@ -10,20 +8,10 @@ from prismd.dialects.anthropic.follower import AnthropicFollower
 from prismd.dialects.anthropic.read import read
 from prismd.dialects.anthropic.write import write
 from prismd.dialects.base import About, Outgoing
-from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
 from prismd.wire.conversation import Answer, Conversation
-
-_COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
-
-
-class _Count(msgspec.Struct):
-    input_tokens: int
-
-
-_decode_count = msgspec.json.Decoder(_Count).decode
 
 
 class Anthropic:
@@ -85,15 +73,3 @@ class Anthropic:
     def follower(self, about: About, *, provider: str) -> AnthropicFollower:
         """Return what relays one stream."""
         return AnthropicFollower(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Return what is counted: the counter refuses all else."""
-        return {name: fields[name] for name in _COUNTED if name in fields}
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Read what the counter says; raises UpstreamError."""
-        try:
-            return _decode_count(body).input_tokens
-        except (msgspec.DecodeError, RecursionError):
-            msg = f"The counter of provider '{provider}' did not say a number."
-            raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None

@@ -1,7 +1,5 @@
 """Amazon Bedrock's Converse."""
 
-import msgspec
-
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.bedrock import answer as answers
 from prismd.dialects.bedrock import request as requests
@@ -10,20 +8,10 @@ from prismd.dialects.bedrock.encoder import BedrockEncoder
 from prismd.dialects.bedrock.follower import BedrockFollower
 from prismd.dialects.bedrock.write import write
 from prismd.dialects.parts import invalid
-from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
 from prismd.wire.conversation import Answer, Conversation
-
-_COUNTED = ("messages", "system", "toolConfig", "additionalModelRequestFields")
-
-
-class _Count(msgspec.Struct, rename="camel"):
-    input_tokens: int
-
-
-_decode_count = msgspec.json.Decoder(_Count).decode
 
 
 class Bedrock:
@@ -87,16 +75,3 @@ class Bedrock:
     def follower(self, about: About, *, provider: str) -> BedrockFollower:
         """Return what relays one stream."""
         return BedrockFollower(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Return what is counted: the counter refuses all else."""
-        counted = {name: fields[name] for name in _COUNTED if name in fields}
-        return {"input": {"converse": counted}}
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Read what the counter says; raises UpstreamError."""
-        try:
-            return _decode_count(body).input_tokens
-        except (msgspec.DecodeError, RecursionError):
-            msg = f"The counter of provider '{provider}' did not say a number."
-            raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None

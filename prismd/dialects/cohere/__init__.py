@@ -7,7 +7,6 @@ from prismd.dialects.cohere.decoder import CohereDecoder
 from prismd.dialects.cohere.encoder import CohereEncoder
 from prismd.dialects.cohere.follower import CohereFollower
 from prismd.dialects.cohere.write import write
-from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
@@ -73,11 +72,3 @@ class Cohere:
     def follower(self, about: About, *, provider: str) -> CohereFollower:
         """Return what relays one stream."""
         return CohereFollower(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Return it as it is: there is no counter."""
-        return fields
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Refuse: there is no counter of chats."""
-        raise UpstreamError("There is no counter of chats.", provider=provider)

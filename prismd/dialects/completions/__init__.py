@@ -10,7 +10,7 @@ from prismd.dialects.completions import request as requests
 from prismd.dialects.completions.decoder import CompletionDecoder
 from prismd.dialects.completions.encoder import CompletionEncoder
 from prismd.dialects.completions.follower import CompletionFollower
-from prismd.kernel.errors import InvalidRequest, UpstreamError
+from prismd.kernel.errors import InvalidRequest
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
@@ -76,14 +76,6 @@ class Completions:
     def follower(self, about: About, *, provider: str) -> CompletionFollower:
         """Return what relays one stream."""
         return CompletionFollower(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Return it as it is: there is no counter."""
-        return fields
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Refuse: no vendor counts prompts."""
-        raise UpstreamError("There is no counter of prompts.", provider=provider)
 
 
 def _no_chat() -> InvalidRequest:

@@ -1,7 +1,5 @@
 """Google's generateContent: the Gemini API's and Vertex AI's."""
 
-import msgspec
-
 from prismd.dialects.base import About, Outgoing
 from prismd.dialects.google import answer as answers
 from prismd.dialects.google import request as requests
@@ -10,18 +8,10 @@ from prismd.dialects.google.encoder import GoogleEncoder
 from prismd.dialects.google.follower import GoogleFollower
 from prismd.dialects.google.read import read
 from prismd.dialects.google.write import write
-from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
 from prismd.wire.conversation import Answer, Conversation
-
-
-class _Count(msgspec.Struct, rename="camel"):
-    total_tokens: int
-
-
-_decode_count = msgspec.json.Decoder(_Count).decode
 
 
 class Google:
@@ -85,15 +75,3 @@ class Google:
     def follower(self, about: About, *, provider: str) -> GoogleFollower:
         """Return what relays one stream."""
         return GoogleFollower(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Wrap the whole request, as the Gemini API has it: beside contents it takes nothing."""
-        return {"generateContentRequest": {"model": f"models/{model}", **fields}}
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Read what the counter says; raises UpstreamError."""
-        try:
-            return _decode_count(body).total_tokens
-        except (msgspec.DecodeError, RecursionError):
-            msg = f"The counter of provider '{provider}' did not say a number."
-            raise UpstreamError(msg, provider=provider, code="invalid_upstream_response") from None

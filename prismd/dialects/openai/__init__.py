@@ -8,7 +8,6 @@ from prismd.dialects.openai.encoder import OpenAIEncoder
 from prismd.dialects.openai.follower import OpenAIStream
 from prismd.dialects.openai.read import read
 from prismd.dialects.openai.write import write
-from prismd.kernel.errors import UpstreamError
 from prismd.wire.call import DialectName
 from prismd.wire.chat import ChatRequest
 from prismd.wire.common import Usage
@@ -74,11 +73,3 @@ class OpenAI:
     def follower(self, about: About, *, provider: str) -> OpenAIStream:
         """Return what relays one stream."""
         return OpenAIStream(about, provider=provider)
-
-    def for_counter(self, fields: dict[str, object], *, model: str) -> dict[str, object]:
-        """Return it as it is: there is no counter."""
-        return fields
-
-    def read_count(self, body: bytes, *, provider: str) -> int:
-        """Refuse: there is no counter of chats."""
-        raise UpstreamError("There is no counter of chats.", provider=provider)
