@@ -38,6 +38,11 @@ _PASSED_STATUSES = {
 """Vendor statuses that are about the caller's request; the type is for vendors that give none."""
 
 
+_REFUSED = (401, 403)
+_OWN_CREDENTIAL = frozenset({"API_KEY_INVALID", "API_KEY_SERVICE_BLOCKED", "ACCESS_TOKEN_EXPIRED"})
+"""Google's reasons that are about the gateway's key, whatever the status is (mostly 400)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What a vendor says of its error; nothing in it is longer than may be passed on."""
@@ -46,21 +51,30 @@ class _Told:
     type: str | None = None
     param: str | None = None
     code: str | None = None
+    """A word, or a number that is no status."""
+    status: int | None = None
+    """That of HTTP, where it stands in place of a code (Google, OpenRouter)."""
+    reason: str | None = None
+    """Google's word for what is behind its status."""
 
 
 def read_error(
     status: int, headers: Mapping[str, str], body: bytes, *, provider: str
 ) -> UpstreamError:
     """Turn a vendor's error answer into ours (conventions §3.4)."""
-    if status in (401, 403):
+    told = _read(body)
+    if status in _REFUSED or told.reason in _OWN_CREDENTIAL:
         msg = (
             f"Provider '{provider}' refused the gateway's own credential (status {status}). "
             "Your key is not at fault: the operator has to check the provider's api_key."
         )
         return UpstreamError(
-            msg, provider=provider, upstream_status=status, code="provider_auth_failed"
+            msg,
+            provider=provider,
+            # Failover and health look at this: a 400 would be the caller's fault.
+            upstream_status=status if status in _REFUSED else _REFUSED[0],
+            code="provider_auth_failed",
         )
-    told = _read(body)
     retry_after_s = parse_retry_after(headers.get("retry-after"))
     if status in _PASSED_STATUSES:
         return UpstreamError(
@@ -86,8 +100,8 @@ def read_error(
 def read_embedded_error(body: bytes, *, provider: str) -> UpstreamError:
     """Turn an error that came under status 200 into ours; a code that is a status counts as one."""
     told = _read(body)
-    if told.code and _STATUS.fullmatch(told.code):
-        return read_error(int(told.code), {}, body, provider=provider)
+    if told.status is not None:
+        return read_error(told.status, {}, body, provider=provider)
     detail = f": {told.message}" if told.message else "."
     return UpstreamError(
         f"Provider '{provider}' answered with an error{detail}",
@@ -123,7 +137,25 @@ def _read(body: bytes) -> _Told:
         said = said["error"]
     if not isinstance(said, dict):
         return _Told(text)
-    return _Told(text, _name(said.get("type")), _param(said.get("param")), _name(said.get("code")))
+    code, status = _name(said.get("code")), None
+    if code is not None and _STATUS.fullmatch(code):
+        word = _name(said.get("status"))
+        code, status = word and word.lower(), int(code)
+    return _Told(
+        text,
+        _name(said.get("type")),
+        _param(said.get("param")),
+        code,
+        status,
+        _reason(said.get("details")),
+    )
+
+
+def _reason(details: object) -> str | None:
+    """Return the reason of Google's ``ErrorInfo``, the first that is there."""
+    named = details[:_MAX_DETAILS] if isinstance(details, list) else ()
+    reasons = (_name(one.get("reason")) for one in named if isinstance(one, dict))
+    return next((reason for reason in reasons if reason), None)
 
 
 def _text(said: object, depth: int = _MAX_DEPTH) -> str:

@@ -107,7 +107,11 @@ def test_what_came_before_a_broken_event_is_relayed(chat: Chat) -> None:
 
 @pytest.mark.parametrize(
     ("code", "status", "told"),
-    [("overloaded_error", 502, "overloaded_error"), (429, 429, "429"), (400, 400, "400")],
+    [
+        ("overloaded_error", 502, "overloaded_error"),
+        (429, 429, "provider_429"),
+        (400, 400, "provider_400"),
+    ],
 )
 def test_an_error_as_the_first_event_is_a_real_error(
     chat: Chat, code: object, status: int, told: str

@@ -89,7 +89,7 @@ def test_param_and_message_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("code", "status", "ours"),
     [
-        (429, 429, "429"),
+        (429, 429, "provider_429"),
         ("503", 502, "provider_503"),
         (401, 502, "provider_auth_failed"),
         ("overloaded", 502, "overloaded"),
@@ -104,6 +104,24 @@ def test_an_error_under_a_success_is_read_as_the_status_that_it_names(
     error = read_embedded_error(body, provider="acme")
     assert (error.status, error.code) == (status, ours)
     assert error.upstream_status is not None
+
+
+def google(status: str, reason: str) -> bytes:
+    details = [{"@type": "google.rpc.Help"}, {"@type": "google.rpc.ErrorInfo", "reason": reason}]
+    error = {"code": 400, "message": "m sk-live", "status": status, "details": details}
+    return json.dumps({"error": error}).encode()
+
+
+def test_googles_word_for_a_status_is_the_code() -> None:
+    error = read_error(400, {}, google("INVALID_ARGUMENT", "FIELD_INVALID"), provider="acme")
+    assert (error.status, error.code) == (400, "invalid_argument")
+
+
+def test_googles_400_for_the_gateways_own_key_is_not_the_callers() -> None:
+    error = read_error(400, {}, google("INVALID_ARGUMENT", "API_KEY_INVALID"), provider="acme")
+    assert (error.status, error.code) == (502, "provider_auth_failed")
+    assert error.upstream_status == 401
+    assert "sk-live" not in error.message
 
 
 def test_a_vendors_401_does_not_repeat_what_it_says_of_our_key() -> None:
