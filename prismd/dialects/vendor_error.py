@@ -139,8 +139,8 @@ def _read(body: bytes) -> _Told:
         return _Told(text)
     code, status = _name(said.get("code")), None
     if code is not None and _STATUS.fullmatch(code):
-        word = _name(said.get("status"))
-        code, status = word and word.lower(), int(code)
+        status, word = int(code), _name(said.get("status"))
+        code = word and word.lower()
     return _Told(
         text,
         _name(said.get("type")),
