@@ -106,6 +106,8 @@ def _finished(
 ) -> tuple[HttpCall, tuple[str, ...]]:
     """Apply what is special at the provider; return its request, and all that it is not told."""
     fields, provider = outgoing.fields, target.provider
+    if target.endpoint.names_model:
+        fields.pop("model", None)
     by_rule = provider.apply_rules(target.model, fields)
     if by_rule or outgoing.drops or dropped:
         dropped = tuple(dict.fromkeys((*dropped, *outgoing.drops, *by_rule)))

@@ -59,6 +59,13 @@ class Endpoint:
     """Where a stream is asked for, if that is another path."""
     models: tuple[str, ...] = ()
     """The beginnings of the names of the only models that have it; empty: all have."""
+    instead: "tuple[Endpoint, ...]" = ()
+    """Where it is for the models that these name, in their own dialects."""
+
+    @property
+    def names_model(self) -> bool:
+        """Whether the path says which model is asked; the body may not, at Vertex's Claude."""
+        return "{model}" in self.path
 
     def path_for(self, model: str, *, is_stream: bool) -> str:
         """Return the path of a call; a name in it is percent-encoded, once and for all."""
@@ -165,6 +172,9 @@ class ProviderSpec:
     def endpoint(self, op: Op, model: str) -> Endpoint | None:
         """Return where an operation is asked for of a model; None: it cannot be."""
         found = self.ops.get(op)
+        for other in found.instead if found is not None else ():
+            if model.startswith(other.models):
+                return other
         if found is None or not found.models or model.startswith(found.models):
             return found
         return None

@@ -75,6 +75,19 @@ class Omit(ForModels):
 
 
 @dataclass(frozen=True, slots=True)
+class Add(ForModels):
+    """The vendor wants this field, whoever asks."""
+
+    name: str
+    value: str
+
+    def apply(self, fields: Fields) -> str | None:
+        """Change the fields; nothing is lost. What the caller says stays."""
+        fields.setdefault(self.name, self.value)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Rename(ForModels):
     """The vendor has another name for this field."""
 

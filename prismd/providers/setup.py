@@ -95,7 +95,9 @@ def connect(
 
 
 def _given_url(section: ProviderConfig) -> str | None:
-    """Return the base URL that is given; with a version of Azure's API it is without its path."""
+    """Return the base URL that is given, without what its vendor's table puts behind it."""
+    if section.base_url is not None and section.type == vertex.SPEC.type:
+        return section.base_url.rstrip("/").removesuffix(vertex.GOOGLE_PATH)
     if section.base_url is None or section.api_version is None:
         return section.base_url
     return section.base_url.rstrip("/").removesuffix("/v1").removesuffix("/openai")

@@ -10,7 +10,7 @@ difference.
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -24,8 +24,8 @@ from prismd.kernel.outbound import Outbound
 from prismd.providers.base import ProviderSpec
 from prismd.providers.registry import ALL
 from prismd.providers.setup import Connection
-from prismd.wire.call import DialectName
-from tests.contract.vendor_setup import GOLDEN, VENDORS, said, target
+from prismd.wire.call import DialectName, Op
+from tests.contract.vendor_setup import GOLDEN, OTHERS, VENDORS, model_of, said, target
 
 HIDDEN = {"host", "user-agent", "accept", "accept-encoding", "connection", "content-length"}
 
@@ -154,6 +154,16 @@ async def vendor() -> AsyncIterator[Vendor]:
         yield one
 
 
+def _cases(
+    spoken: DialectName, model: str, *, of: str = ""
+) -> Iterator[tuple[str, DialectName, str, Mapping[str, object]]]:
+    """Yield a name, the client's dialect, the vendor's model, and what is said."""
+    for name, body in CONVERSATIONS.items():
+        yield name + of, DialectName.OPENAI, model, body
+    if (own := NATIVE.get(spoken)) is not None:
+        yield "native" + of, spoken, model, own
+
+
 def as_sent(request: bytes, reached: Connection) -> dict[str, object]:
     head, _, body = request.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
@@ -187,11 +197,14 @@ async def test_what_leaves_for_a_vendor(
     monkeypatch.setenv("KEY", "sk-1")
     found: dict[str, object] = {}
     async with vendor() as one:
-        step, reached = target(spec, outbound, one.port)
-        cases = [(name, DialectName.OPENAI, body) for name, body in CONVERSATIONS.items()]
-        if (own := NATIVE.get(spec.dialect)) is not None:
-            cases.append(("native", spec.dialect, own))
-        for name, dialect, conversation in cases:
+        _, reached = target(spec, outbound, one.port)
+        cases = list(_cases(spec.dialect, model_of(spec)))
+        for model in OTHERS.get(spec.type, ()):
+            endpoint = spec.endpoint(Op.CHAT, model)
+            assert endpoint is not None
+            cases += _cases(endpoint.dialect, model, of=f" of {model}")
+        for name, dialect, model, conversation in cases:
+            step, _ = target(spec, outbound, one.port, model=model)
             saying = await said(step, conversation, dialect)
             response = await step.provider.upstream.send(saying.request)
             await response.read()

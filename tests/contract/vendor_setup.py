@@ -46,6 +46,10 @@ MODELS = {
     "vertex": "gemini-2.5-flash",
     "xai": "grok-4-0709",
 }
+OTHERS = {
+    "vertex": ("claude-sonnet-4-5@20250929", "meta/llama-4-maverick-17b-128e-instruct-maas"),
+}
+"""Models that a vendor serves in another dialect than its usual one."""
 SECTIONS: Mapping[str, Mapping[str, object]] = {
     "anyscale": {"base_url": "https://acme.example/v1"},
     "azure": {"base_url": "https://acme.openai.azure.com", "api_version": "2024-10-21"},
@@ -62,7 +66,9 @@ def model_of(spec: ProviderSpec) -> str:
     return MODELS.get(spec.type, "meta-llama/Llama-3.1-8B-Instruct")
 
 
-def target(spec: ProviderSpec, outbound: Outbound, port: int) -> tuple[Attempt, Connection]:
+def target(
+    spec: ProviderSpec, outbound: Outbound, port: int, *, model: str | None = None
+) -> tuple[Attempt, Connection]:
     """Return a vendor as it is set up, with the same paths at a host of ours."""
     section = {"type": spec.type, "models": ["m"], **SECTIONS.get(spec.type, {})}
     if spec.api_key_env or spec.auth in (AuthKind.AWS, AuthKind.GOOGLE_ACCOUNT):
@@ -90,9 +96,10 @@ def target(spec: ProviderSpec, outbound: Outbound, port: int) -> tuple[Attempt, 
         is_local=False,
         passed_headers=reached.spec.passed_headers,
     )
-    endpoint = reached.spec.endpoint(Op.CHAT, model_of(spec))
+    model = model or model_of(spec)
+    endpoint = reached.spec.endpoint(Op.CHAT, model)
     assert endpoint is not None
-    return Attempt(provider, model_of(spec), endpoint), reached
+    return Attempt(provider, model, endpoint), reached
 
 
 async def said(

@@ -42,11 +42,17 @@ def capabilities() -> str:
         f"|---|---|{'---|' * len(Op)}---|",
     ]
     for spec in ALL:
-        own = ", ".join(f"`{name}`" for name in spoken(spec))
+        own = _speaks(spec)
         cells = [_cell(spec, op) for op in Op]
         listed = "asked for" if spec.listing is not None else "listed by you"
         lines.append(f"| `{spec.type}` | {own} | {' | '.join(cells)} | {listed} |")
     return "\n".join(lines)
+
+
+def _speaks(spec: ProviderSpec) -> str:
+    own = ", ".join(f"`{name}`" for name in spoken(spec))
+    others = dict.fromkeys(endpoint.dialect for endpoint in spec.ops[Op.CHAT].instead)
+    return f"{own}; some models {', '.join(f'`{name}`' for name in others)}" if others else own
 
 
 def _cell(spec: ProviderSpec, op: Op) -> str:

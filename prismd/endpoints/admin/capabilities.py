@@ -153,5 +153,6 @@ def _operations(spec: ProviderSpec) -> list[dict[str, object]]:
             "stream_path": endpoint.stream_path,
             "models": list(endpoint.models),
         }
-        for op, endpoint in spec.ops.items()
+        for op, usual in spec.ops.items()
+        for endpoint in (usual, *usual.instead)
     ]

@@ -193,8 +193,9 @@ def test_vertex_is_where_the_project_is(
 ) -> None:
     section = {"type": "vertex", "credentials_file": account, "location": location, **MODELS}
     sent = head(connected(outbound, **section), is_stream=True)
-    path = f"/v1/projects/acme-ai/locations/{place}/publishers/google"
-    assert sent.startswith(f"POST {path}/models/m:streamGenerateContent?alt=sse HTTP/1.1\r\n")
+    path = f"/v1/projects/acme-ai/locations/{place}"
+    google = f"{path}/publishers/google/models/m:streamGenerateContent?alt=sse"
+    assert sent.startswith(f"POST {google} HTTP/1.1\r\n")
     assert f"host: {host}\r\n" in sent
     own = head(connected(outbound, **section, project="other"))
     assert "/projects/other/" in own
