@@ -16,10 +16,12 @@ _UNREADABLE = "invalid_upstream_response"
 class Source(ABC, Generic[Frame]):
     """One stream of one vendor; ``provider`` is only for messages."""
 
-    __slots__ = ("provider",)
+    __slots__ = ("_is_cut", "provider")
 
     def __init__(self, *, provider: str) -> None:
         self.provider = provider
+        self._is_cut = False
+        """Whether the bytes ended within a frame."""
 
     @abstractmethod
     def frames(self, chunk: bytes) -> Iterator[Frame]:
@@ -41,7 +43,7 @@ class Source(ABC, Generic[Frame]):
 
     def at_end(self, error: UpstreamError) -> UpstreamError:
         """Return what an error is when the bytes have ended: half a frame cannot be read."""
-        return self.closed_early() if error.code == _UNREADABLE else error
+        return self.closed_early() if self._is_cut and error.code == _UNREADABLE else error
 
 
 class SseSource(Source[SseEvent]):
@@ -62,4 +64,5 @@ class SseSource(Source[SseEvent]):
 
     def rest(self) -> Iterator[SseEvent]:
         """Yield an event whose blank line is missing, as some vendors leave out the last one."""
+        self._is_cut = self._decoder.is_within_line
         return (event for event in self.frames(b"\n\n") if event.data is not None)

@@ -42,6 +42,11 @@ class SseDecoder:
         self._scanned = 0
         self._blank_line = _BLANK_LINE_OF_LF  # many times faster, and nearly all that is met
 
+    @property
+    def is_within_line(self) -> bool:
+        """Whether the bytes so far end in the middle of a line."""
+        return bool(self._buffer) and not self._buffer.endswith((b"\n", b"\r"))
+
     def feed(self, chunk: bytes) -> Iterator[SseEvent]:
         """Take the next bytes and yield the events that they complete.
 

@@ -256,6 +256,7 @@ class AnswerChoice(msgspec.Struct, frozen=True, kw_only=True):
     index: int = 0
     parts: "tuple[Text | Media | ToolUse | Thinking | RedactedThinking, ...]" = ()
     stop: StopReason | None = None
+    """None: it has not ended, as what is kept of an answer that was cut."""
     stop_sequence: str | None = None
     """Which, where the vendor says."""
     logprobs: tuple[TokenLogprob, ...] | None = None

@@ -12,6 +12,8 @@ ELSEWHERE = {
     "kernel/http1_answer.py": "kernel/test_http1.py",
     "kernel/outbound_error.py": "kernel/test_outbound.py",
     "dialects/base.py": "dialects/test_translation.py",
+    "dialects/decoding.py": "dialects/test_every_dialect.py",
+    "dialects/following.py": "dialects/test_every_dialect.py",
     "metering/gap_prices.py": "metering/test_public_prices.py",
     "metering/overrides.py": "metering/test_prices.py",
     "metering/recorder.py": "metering/test_prometheus.py",

@@ -207,7 +207,7 @@ def write_answer(answer: Answer, about: About) -> bytes:
         {
             **head(about, answer_id=answer.id, model=answer.model),
             "content": content,
-            "stop_reason": REASONS[choice.stop or StopReason.END],
+            "stop_reason": choice.stop and REASONS[choice.stop],
             "stop_sequence": choice.stop_sequence,
             "usage": usage_body(answer.usage or Usage()),
         }

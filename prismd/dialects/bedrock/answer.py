@@ -167,7 +167,7 @@ def write_answer(answer: Answer) -> bytes:
     content = [block for part in choice.parts if (block := _block(part)) is not None]
     body: _Json = {
         "output": {"message": {"role": "assistant", "content": content}},
-        "stopReason": REASONS.get(choice.stop or StopReason.END, "end_turn"),
+        "stopReason": choice.stop and REASONS.get(choice.stop, "end_turn"),
         "metrics": {"latencyMs": 0},
     }
     if answer.usage is not None:

@@ -190,7 +190,7 @@ def write_answer(answer: Answer, about: About) -> bytes:
         ]
     body: _Json = {
         "id": answer.id or about.id,
-        "finish_reason": REASONS.get(choice.stop or StopReason.END, "COMPLETE"),
+        "finish_reason": choice.stop and REASONS.get(choice.stop, "COMPLETE"),
         "message": message,
     }
     if answer.usage is not None:

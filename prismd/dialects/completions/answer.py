@@ -146,7 +146,7 @@ def _choice(choice: AnswerChoice, echoed: str) -> dict[str, object]:
         "text": echoed + text,
         "index": choice.index,
         "logprobs": None if tokens is None else write_logprobs(tokens, offset=len(echoed)),
-        "finish_reason": FINISH.get(choice.stop or StopReason.END, "stop"),
+        "finish_reason": choice.stop and FINISH.get(choice.stop, "stop"),
     }
 
 

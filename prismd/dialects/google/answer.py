@@ -295,7 +295,7 @@ def _write_choice(choice: AnswerChoice) -> _Json:
     parts = [said for part in choice.parts if (said := write_part(part)) is not None]
     body: _Json = {
         "content": {"parts": parts, "role": "model"},
-        "finishReason": REASONS.get(choice.stop or StopReason.END, "STOP"),
+        "finishReason": choice.stop and REASONS.get(choice.stop, "STOP"),
         "index": choice.index,
     }
     if choice.logprobs is not None:

@@ -250,7 +250,7 @@ def _write_choice(choice: AnswerChoice) -> _Json:
         "index": choice.index,
         "message": _write_message(choice),
         "logprobs": None if tokens is None else write_logprobs(tokens),
-        "finish_reason": FINISH.get(choice.stop or StopReason.END, "stop"),
+        "finish_reason": choice.stop and FINISH.get(choice.stop, "stop"),
     }
 
 
