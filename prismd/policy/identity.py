@@ -86,7 +86,10 @@ def check_valid(record: KeyRecord, now_s: float) -> None:
 
 def _no_key(token: str | None) -> Unauthenticated:
     if not token:
-        msg = "No API key. Send the header 'Authorization: Bearer sk-prism-…'."
+        msg = (
+            "No API key. Send a virtual key (sk-prism-…) as 'Authorization: Bearer', or as the "
+            "header of your SDK: x-api-key, x-goog-api-key."
+        )
         return Unauthenticated(msg, code="missing_api_key")
     if token.startswith(ADMIN_PREFIX):
         msg = (
