@@ -147,7 +147,8 @@ class Payment:
 
     def _at_most(self, targets: Targets) -> int:
         """Return what the call can cost: its prompt may be longer than was said."""
-        return hold_amount(targets, at_most_of(self._question.input_tokens), self._most_out)
+        prompt = self._question.input_tokens
+        return hold_amount(targets, prompt, at_most_of(prompt), self._most_out)
 
     def cost(self) -> Cost | None:
         """Return what the call would cost; None where it cannot be sent, or nobody knows."""

@@ -101,7 +101,7 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
             tokens_left=left,
         )
         if is_paid_ahead:
-            amount = hold_amount(targets, size.at_most(), most_out)
+            amount = hold_amount(targets, prompt, size.at_most(), most_out)
         tokens = gateway.limiter.reserve_tokens(key, prompt + most_out, call.started_s)
     else:
         # The prompt is not counted ahead: a rough size does for a crash.
@@ -161,11 +161,15 @@ def _no_price(model: str, offer: Offer) -> Forbidden:
     return Forbidden(msg, code="model_not_priced", param="model")
 
 
-def hold_amount(targets: Targets, prompt_at_most: int, output_at_most: int) -> int:
-    """Return what a call can cost, in nano-dollars; no vendor reads more than a model's window."""
+def hold_amount(targets: Targets, prompt: int, prompt_at_most: int, output_at_most: int) -> int:
+    """Return what a call can cost, in nano-dollars.
+
+    No vendor reads more than a model's window; a prompt that is probably longer may have a wider
+    one than is known (a beta of the vendor).
+    """
     window = targets.longest_context_tokens
     if window is not None:
-        prompt_at_most = min(prompt_at_most, window)
+        prompt_at_most = min(prompt_at_most, max(window, prompt))
     return upper_bound(targets, input_tokens=prompt_at_most, output_tokens=output_at_most)
 
 
