@@ -7,7 +7,9 @@ prose in 60 languages, code, JSON, Markdown, numbers, hashes, base64, characters
   of what hashes and base64 have.
 - ``AT_MOST`` was exceeded only by characters drawn at random from all of Unicode, or from all
   Chinese ones (1.4 times). English prose has less than half of it: what tells it from random
-  letters is that its words are made of a few common ones.
+  letters is that its words are made of a few common ones. Text that is made to have many tokens
+  (``0:0:0``) can have up to one for each byte: then a hold is too small, and the call is charged
+  what it cost all the same.
 """
 
 import string
