@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from textual.widget import Widget
 
 from prismctl.errors import PrismctlError
-from prismctl.jsontext import Object
+from prismctl.jsontext import Object, as_text
 from prismctl.output.human import Look
 from prismctl.output.table import View
 from prismctl.tui import keys
@@ -27,6 +27,12 @@ class Subject:
     body: Object
     view: View
     """How it is described."""
+
+
+def subject_at(table: "ResourceTable", view: View, *, key: str = "id") -> Subject | None:
+    """Return the object under a table's cursor, known by one of its members."""
+    row = table.row
+    return Subject(id=as_text(row.get(key)), body=row, view=view) if row else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from prismctl.output.table import Column, View
 from prismctl.tui import figures, keys, values
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Pane, Subject
+from prismctl.tui.pane import Cockpit, Pane, Subject, subject_at
 from prismctl.tui.screens import answers
 from prismctl.tui.screens import words as typed
 from prismctl.tui.widgets.detail import Detail
@@ -98,8 +98,7 @@ class Audit(Pane):
     @property
     def subject(self) -> Subject | None:
         """The entry under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("id")), body=row, view=_ENTRY) if row else None
+        return subject_at(self._table, _ENTRY)
 
     @property
     def command(self) -> tuple[str, ...]:

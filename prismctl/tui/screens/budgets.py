@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from prismctl.commands.budget_views import BUDGET
 from prismctl.jsontext import Object, as_text
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Subject
+from prismctl.tui.pane import Cockpit, Subject, subject_at
 from prismctl.tui.registry import BUDGETS_PATH
 from prismctl.tui.screens import answers, budget_rows
 from prismctl.tui.screens.budget_actions import BudgetPane
@@ -46,8 +46,7 @@ class Budgets(BudgetPane):
     @property
     def subject(self) -> Subject | None:
         """The budget under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("id")), body=row, view=BUDGET) if row else None
+        return subject_at(self._table, BUDGET)
 
     @property
     def command(self) -> tuple[str, ...]:

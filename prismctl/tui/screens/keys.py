@@ -11,7 +11,7 @@ from prismctl.commands.key_views import KEY
 from prismctl.jsontext import Object, as_text
 from prismctl.tui import values
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Subject
+from prismctl.tui.pane import Cockpit, Subject, subject_at
 from prismctl.tui.registry import KEYS_PATH
 from prismctl.tui.screens import answers, key_rows
 from prismctl.tui.screens.key_actions import KeyPane
@@ -54,8 +54,7 @@ class Keys(KeyPane):
     @property
     def subject(self) -> Subject | None:
         """The key under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("id")), body=row, view=KEY) if row else None
+        return subject_at(self._table, KEY)
 
     @property
     def command(self) -> tuple[str, ...]:

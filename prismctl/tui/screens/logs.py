@@ -13,7 +13,7 @@ from prismctl.output.table import Column, View
 from prismctl.tui import figures, keys, notices, values
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Pane, Subject
+from prismctl.tui.pane import Cockpit, Pane, Subject, subject_at
 from prismctl.tui.widgets.detail import Detail
 from prismctl.tui.widgets.resource_table import ResourceTable
 from prismctl.tui.widgets.sheet import Sheet
@@ -90,8 +90,7 @@ class Logs(Pane):
     @property
     def subject(self) -> Subject | None:
         """The line under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("name")), body=row, view=_LINE) if row else None
+        return subject_at(self._table, _LINE, key="name")
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from prismctl.output import human
 from prismctl.output.human import Look
 from prismctl.tui import look as looks
 from prismctl.tui.board import HEALTH_PATH, Board
-from prismctl.tui.pane import Cockpit, Pane, Subject
+from prismctl.tui.pane import Cockpit, Pane, Subject, subject_at
 from prismctl.tui.screens import answers, provider_rows
 from prismctl.tui.widgets.resource_table import ResourceTable
 from prismctl.tui.widgets.sheet import Sheet
@@ -48,10 +48,7 @@ class Providers(Pane):
     @property
     def subject(self) -> Subject | None:
         """The provider under the cursor."""
-        row = self._table.row
-        if row is None:
-            return None
-        return Subject(id=as_text(row.get("id")), body=row, view=provider_rows.PROVIDER)
+        return subject_at(self._table, provider_rows.PROVIDER)
 
     @property
     def command(self) -> tuple[str, ...]:

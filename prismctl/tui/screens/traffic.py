@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from prismctl.jsontext import as_text
 from prismctl.tui import narrowing
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Pane, Subject
+from prismctl.tui.pane import Cockpit, Pane, Subject, subject_at
 from prismctl.tui.screens.call_views import CALL, CALLS
 from prismctl.tui.widgets.resource_table import ResourceTable
 
@@ -38,8 +38,7 @@ class Traffic(Pane):
     @property
     def subject(self) -> Subject | None:
         """The call under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("request_id")), body=row, view=CALL) if row else None
+        return subject_at(self._table, CALL, key="request_id")
 
     @property
     def command(self) -> tuple[str, ...]:

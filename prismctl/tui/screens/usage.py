@@ -16,7 +16,7 @@ from prismctl.output.table import Column, View
 from prismctl.tui import axis, figures, keys, values
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
-from prismctl.tui.pane import Cockpit, Pane, Subject
+from prismctl.tui.pane import Cockpit, Pane, Subject, subject_at
 from prismctl.tui.registry import KEYS_PATH
 from prismctl.tui.screens import answers
 from prismctl.tui.screens import words as typed
@@ -67,8 +67,7 @@ class Usage(Pane):
     @property
     def subject(self) -> Subject | None:
         """The group under the cursor."""
-        row = self._table.row
-        return Subject(id=as_text(row.get("name")), body=row, view=_GROUP) if row else None
+        return subject_at(self._table, _GROUP, key="name")
 
     @property
     def command(self) -> tuple[str, ...]:
