@@ -259,8 +259,8 @@ def _tell(walk: Walk, record: CallRecord) -> None:
     gateway, trace = walk.gateway, walk.trace
     try:
         trace.decided("settle", record, _settled)
-        is_known = record.provider is not None and walk.snap.catalog.lists(record.model)
-        gateway.recorder.add(record, is_known_model=is_known)
+        name = None if record.provider is None else walk.snap.catalog.listed_name(record.model)
+        gateway.recorder.add(record, name)
         gateway.note_use(record.key_id, record.ts_s)
 
         gateway.stores.traces.add(partial(_stored, record, trace))

@@ -60,12 +60,12 @@ class Recorder:
         self.overruns = 0
         """Calls that cost more than was held for them."""
 
-    def add(self, record: CallRecord, *, is_known_model: bool) -> None:
-        """Count one finished call."""
+    def add(self, record: CallRecord, model: str | None) -> None:
+        """Count one finished call, under the name of a model that is listed; None: another."""
         if record.provider is None:
             code = record.error_code or "unknown"
             self.refused_by_code[code] = self.refused_by_code.get(code, 0) + 1
-        label = (record.model if is_known_model else "other", record.provider or "none")
+        label = (model or "other", record.provider or "none")
         series = self.series.get(label)
         if series is None:
             series = self.series[label] = Series()

@@ -50,9 +50,12 @@ class Provider:
 
     def serves(self, model: str) -> bool:
         """Say whether it has, or may have, a model of this upstream name."""
+        return self.models is None or self.bare(model) in self.models
+
+    def bare(self, model: str) -> str:
+        """Return a model's name without settings."""
         mark = self.spec.settings_mark
-        name = model.partition(mark)[0] if mark else model
-        return self.models is None or name in self.models
+        return model.partition(mark)[0] if mark else model
 
     def apply_rules(self, model: str, fields: dict[str, object]) -> tuple[str, ...]:
         """Apply what is special about its parameters; return the names of what is lost."""
@@ -89,10 +92,13 @@ class Catalog:
         self.passed_headers = tuple(name.encode() for name in sorted(passed))
         """Headers of clients that any of them is passed, as they stand in a request."""
         self._targets: dict[str, tuple[Target, ...]] = {}
+        self._prefixed: dict[str, str] = {}
+        """Names with their provider's id in front → names under which they are listed."""
         for provider in providers:
             for model in provider.models or ():
                 name = provider.public_name(model)
                 self._targets[name] = (*self._targets.get(name, ()), Target(provider, model))
+                self._prefixed[f"{provider.id}/{model}"] = name
         for name, where in model_map.items():
             self._targets[name] = (self._mapped(name, where),)
 
@@ -104,9 +110,19 @@ class Catalog:
         """Return every known model name, sorted."""
         return sorted(self._targets)
 
-    def lists(self, name: str) -> bool:
-        """Say whether a name is one of ``names``: the number of those is bounded."""
-        return name in self._targets
+    def listed_name(self, name: str) -> str | None:
+        """Return which of ``names`` a caller means, whose number is bounded; None: none of them.
+
+        So a provider's id in front, and the settings of a fake model, make no name of their own.
+        """
+        if name in self._targets:
+            return name
+        if (found := self._prefixed.get(name)) is not None:
+            return found
+        provider = self.providers.get(name.partition("/")[0])
+        if provider is None or (bare := provider.bare(name)) == name:
+            return None
+        return self._prefixed.get(bare)
 
     def find(self, name: str) -> tuple[Target, ...]:
         """Return the targets of a model, best first; empty when nobody has it."""

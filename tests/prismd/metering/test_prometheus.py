@@ -48,8 +48,8 @@ def page(recorder: Recorder) -> str:
 
 def test_calls_tokens_cost_and_latency_are_shown() -> None:
     recorder = Recorder()
-    recorder.add(record(), is_known_model=True)
-    recorder.add(record(status=502, cost_nano_usd=None), is_known_model=True)
+    recorder.add(record(), record().model)
+    recorder.add(record(status=502, cost_nano_usd=None), record().model)
     text = page(recorder)
     for line in (
         'prism_requests_total{model="m",provider="p",status="200"} 1.0',
@@ -73,7 +73,7 @@ def test_a_clients_own_words_never_become_a_label() -> None:
             record(
                 model=f"made-up-{number}", provider=None, status=404, error_code="model_not_found"
             ),
-            is_known_model=False,
+            None,
         )
     text = page(recorder)
     assert "made-up" not in text

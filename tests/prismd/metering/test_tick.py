@@ -39,10 +39,8 @@ def test_a_series_sums_what_its_calls_were() -> None:
         record(latency_ms=30.0, first_byte_ms=6.0, usage=usage, cost_nano_usd=7),
         record(latency_ms=99_000.0, first_byte_ms=None, usage=usage, cost_nano_usd=None),
     ):
-        recorder.add(call, is_known_model=True)
-    recorder.add(
-        record(provider=None, status=403, error_code="permission_denied"), is_known_model=False
-    )
+        recorder.add(call, call.model)
+    recorder.add(record(provider=None, status=403, error_code="permission_denied"), None)
     body = tick(recorder, replace(VITALS, rss_bytes=None), [])
     assert body["refused"] == {"permission_denied": 1}
     assert isinstance(body["series"], list)

@@ -10,8 +10,14 @@ class NoUpstream:
 
 
 def provider(name: str, models: tuple[str, ...] | None, *, prefixed: bool = False) -> Provider:
+    """Make one; as the fake it is listed with its id in front, and its names have settings."""
     spec = ProviderSpec(
-        type="openai", title="x", docs_url="x", base_url=None, lists_prefixed=prefixed
+        type="openai",
+        title="x",
+        docs_url="x",
+        base_url=None,
+        lists_prefixed=prefixed,
+        settings_mark="+" if prefixed else None,
     )
     upstream: Upstream = NoUpstream()  # type: ignore[assignment]
     return Provider(name, spec, None, upstream, models, is_local=False, is_asked=models is None)
@@ -58,10 +64,24 @@ def test_names_are_sorted_and_prefixed_where_the_vendor_wants_it() -> None:
     assert CATALOG.names() == ["alias", "deep/m3", "fake/echo", "m1", "m2", "m9"]
 
 
-def test_only_listed_names_are_listed() -> None:
-    assert CATALOG.lists("fake/echo")
-    assert CATALOG.find("open/anything")
-    assert not CATALOG.lists("open/anything")
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("m1", "m1"),
+        ("a/m1", "m1"),
+        ("b/deep/m3", "deep/m3"),
+        ("fake/echo", "fake/echo"),
+        ("fake/echo+rate=5", "fake/echo"),
+        ("fake/nope+rate=5", None),
+        ("a/m1+rate=5", None),
+        ("open/anything", None),
+        ("never-heard-of", None),
+        ("a/", None),
+        ("", None),
+    ],
+)
+def test_a_name_is_counted_as_the_listed_one_that_it_means(name: str, listed: str | None) -> None:
+    assert CATALOG.listed_name(name) == listed
 
 
 def test_an_unknown_model_is_refused_with_the_nearest_names() -> None:
