@@ -18,11 +18,11 @@ import msgspec
 from prismd.dialects.base import Follower
 from prismd.dialects.vendor_error import read_error
 from prismd.flow.reserve import Reservation
-from prismd.flow.saying import Saying, say
+from prismd.flow.saying import NotAllSaid, Saying, say
 from prismd.flow.walk import Walk
 from prismd.gateway import Gateway
 from prismd.kernel import clock
-from prismd.kernel.errors import NoTarget, UpstreamError, UpstreamTimeout
+from prismd.kernel.errors import NoTarget, PrismError, UpstreamError, UpstreamTimeout
 from prismd.kernel.tasks import Deadline
 from prismd.providers.base import UpstreamResponse
 from prismd.routing.plan import Attempt
@@ -66,6 +66,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
     Raises:
         UpstreamError: the last target's failure, or the caller's own mistake as the vendor saw it.
         NoTarget: several targets were tried and none was available.
+        NotAllSaid: the caller is strict, and no target can be told all.
     """
     gateway, snap, call, trace = walk.gateway, walk.snap, walk.call, walk.trace
     planned = reservation.targets.attempts
@@ -73,6 +74,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
     is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
     deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
     last: UpstreamError | None = None
+    unsaid: NotAllSaid | None = None
     for position, target in enumerate(planned):
         started_s = clock.monotonic_s()
         sharing = len(planned) - position if snap.tries_next_on_timeout else 1
@@ -94,6 +96,9 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
             if not snap.failover_covers(error):
                 raise
             last = error
+        except NotAllSaid as error:  # it was not asked
+            trace.attempt(target.provider.id, target.model, status=None, outcome=error.code)
+            unsaid = unsaid or error
         except asyncio.CancelledError:
             trace.attempt(target.provider.id, target.model, status=None, outcome="client_closed")
             raise
@@ -101,10 +106,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
             trace.attempt(target.provider.id, target.model, status=_SUCCESS, outcome="ok")
             _note_success(gateway, target, answer.first_byte_s - started_s)
             return answer
-    if last is None:
-        msg = "The time for this call was over before a provider could be asked."
-        raise UpstreamTimeout(msg, provider=planned[0].provider.id)
-    raise _exhausted(planned[: trace.attempt_count], last) from last
+    raise _exhausted(planned, trace.attempt_count, last, unsaid) from last
 
 
 def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
@@ -200,12 +202,21 @@ def _note_failure(
     gateway.health.failed(target.provider.id, error=said, now_s=now_s, wall_s=clock.wall_s())
 
 
-def _exhausted(planned: tuple[Attempt, ...], last: UpstreamError) -> UpstreamError:
-    if len(planned) == 1:
+def _exhausted(
+    planned: tuple[Attempt, ...],
+    tried: int,
+    last: UpstreamError | None,
+    unsaid: NotAllSaid | None,
+) -> PrismError:
+    """Return why nobody has answered."""
+    if last is None:
+        msg = "The time for this call was over before a provider could be asked."
+        return unsaid or UpstreamTimeout(msg, provider=planned[0].provider.id)
+    if tried == 1:
         return last
-    names = ", ".join(target.provider.id for target in planned)
+    names = ", ".join(target.provider.id for target in planned[:tried])
     return NoTarget(
-        f"All {len(planned)} providers of this model failed ({names}). Last: {last.message}",
+        f"All {tried} providers of this model failed ({names}). Last: {last.message}",
         provider=last.provider,
         upstream_status=last.upstream_status,
         retry_after_s=last.retry_after_s or 1.0,

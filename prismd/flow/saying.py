@@ -27,6 +27,10 @@ _FAKE_HEADERS = "x-prism-fake-"
 STRICT = "x-prism-strict"
 
 
+class NotAllSaid(InvalidRequest):
+    """A provider cannot be told all of a request whose caller wants that; another one may be."""
+
+
 class Relayed(msgspec.Struct, frozen=True, eq=False):
     """Both speak the same dialect."""
 
@@ -82,7 +86,8 @@ async def say(walk: Walk, target: Attempt, output_limit: int | None) -> Saying:
         output_limit: The most tokens of an answer, where the caller gave none.
 
     Raises:
-        InvalidRequest: it cannot be read or said, or not all of it and the caller is strict.
+        InvalidRequest: it cannot be read or said. NotAllSaid: not all of it, and the caller is
+        strict.
     """
     call, provider, endpoint = walk.call, target.provider, target.endpoint
     theirs = DIALECTS[endpoint.dialect]
@@ -117,12 +122,12 @@ def _finished(
     return HttpCall("POST", path, jsonio.encode(fields), _headers(call, target)), dropped
 
 
-def _not_all(target: Attempt, dropped: tuple[str, ...]) -> InvalidRequest:
+def _not_all(target: Attempt, dropped: tuple[str, ...]) -> NotAllSaid:
     msg = (
         f"Provider '{target.provider.id}' cannot be told all of this request: "
         f"{', '.join(dropped)}. Leave that out, use another model, or leave out {STRICT}."
     )
-    return InvalidRequest(msg, code="translation_drops", param=dropped[0])
+    return NotAllSaid(msg, code="translation_drops", param=dropped[0])
 
 
 def _headers(call: Call, target: Attempt) -> tuple[tuple[str, str], ...]:

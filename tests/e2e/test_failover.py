@@ -221,3 +221,46 @@ def test_a_key_that_is_revoked_while_its_body_arrives_is_refused(
     answer = exchange(daemon.address, revoked())
     assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
     assert health(daemon) == {"first": (0, 0), "second": (0, 0)}
+
+
+MIXED = """
+providers:
+  first: {{type: anthropic, base_url: "{url}", models: [echo]}}
+  second: {{type: groq, base_url: "{url}", models: [echo]}}
+routing: {{failover: {{enabled: {enabled}}}}}
+"""
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_a_strict_caller_is_sent_where_nothing_is_lost(
+    start: StartDaemon, fake_process: FakeProcess, enabled: str
+) -> None:
+    daemon = start(MIXED.format(url=fake_process.url, enabled=enabled))
+    key = daemon.create_key(credits=1)
+    lax = daemon.chat(key, model="echo", seed=7)
+    assert (lax.headers["x-prism-provider"], lax.status_code) == ("first", 200)
+    assert lax.headers["x-prism-translation-drops"] == "seed"
+    strict = daemon.chat(key, model="echo", seed=7, headers={"x-prism-strict": "true"})
+    if enabled == "false":  # then there is one target
+        assert strict.json()["error"]["code"] == "translation_drops"
+        return
+    assert strict.status_code == 200, strict.text
+    assert strict.headers["x-prism-provider"] == "second"
+    assert "x-prism-translation-drops" not in strict.headers
+    trace = daemon.trace(strict.headers["x-request-id"])
+    assert [one["outcome"] for one in trace["attempts"]] == ["translation_drops", "ok"]
+    health = daemon.admin.get("/-/health/providers").json()["providers"]
+    assert {one["id"]: one["error_count"] for one in health} == {"first": 0, "second": 0}
+
+
+def test_a_strict_caller_is_refused_where_all_lose_something(
+    start: StartDaemon, fake_process: FakeProcess
+) -> None:
+    config = MIXED.replace("groq", "anthropic").format(url=fake_process.url, enabled="true")
+    daemon = start(config)
+    key = daemon.create_key(credits=1)
+    answer = daemon.chat(key, model="echo", seed=7, headers={"x-prism-strict": "true"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "translation_drops", "seed")
+    assert "first" in error["message"]
+    assert daemon.admin.get(f"/-/keys/{key.id}").json()["credit_held_nano_usd"] == 0
