@@ -200,8 +200,9 @@ def _book(tx: Tx, entries: Sequence[Entry]) -> None:
     if (
         not ledger.move_accounts(tx, booking.accounts.values())
         or not move_windows(tx, booking.windows.values())
-        or ledger.delete_holds(tx, booking.closed) != len(booking.closed)
+        # First of those that must have no row: what is closed may be the same call once more.
         or ledger.delete_holds(tx, booking.merged) != 0
+        or ledger.delete_holds(tx, booking.closed) != len(booking.closed)
         or usage.insert_all(tx, booking.ended) != len(booking.ended)
     ):
         raise LedgerMismatch(_ONE_BY_ONE)

@@ -153,6 +153,21 @@ def test_a_commit_books_what_its_entries_would_book_one_by_one(
     found.connection.close()
 
 
+def test_a_call_that_is_held_and_ended_twice_is_booked_one_by_one() -> None:
+    books, hold = open_books(), make_hold("r0", ACCOUNTS[0], 20)
+    with books.change() as tx:
+        assert together(tx, [HoldEntry(hold, OPEN_CALL)])
+    ended = make_record(hold, 0)
+    again = [
+        HoldEntry(hold, OPEN_CALL),
+        SettleEntry(ended, hold),
+        SettleEntry(replace(ended, provider=None), hold),
+    ]
+    with books.change() as tx:
+        assert not together(tx, again)
+    books.connection.close()
+
+
 def test_what_has_room_is_booked_together() -> None:
     books = open_books()
     hold = [make_hold(f"r{n}", ACCOUNTS[0], 20, windows=(HARD,), limits=(90,)) for n in range(4)]
