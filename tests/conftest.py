@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon
 from tests.fake_process import FakeProcess, start_fake, stop_fake
@@ -26,9 +27,21 @@ StartDaemon = Callable[[str], Daemon]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--deep", action="store_true", help="run the long forms of the crash and fault tests"
+        "--deep",
+        action="store_true",
+        help="run the long forms of the crash and fault tests, and property tests on new examples",
     )
     parser.addoption("--crash-seed", type=int, help="repeat the kills of this seed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let property tests try the same examples in every run, and new ones in the long forms.
+
+    An example has no time limit of its own: a core that is shared makes any of them slow.
+    """
+    settings.register_profile("same", derandomize=True, deadline=None)
+    settings.register_profile("new", deadline=None)
+    settings.load_profile("new" if config.getoption("--deep") else "same")
 
 
 def pytest_xdist_auto_num_workers() -> int:
