@@ -1,13 +1,15 @@
 """How long a start takes: the promises of the README, held.
 
-What is counted is the processor's time of the whole process, the best of several starts: the clock
-on the wall, and the caches that are shared with others, tell of what else the machine does. What
-makes a start longer makes the best one longer, too.
+What is counted is the processor's time of the whole process, the best of several starts, and where
+the machine is slow for all, in what a start of Python with some of its library takes: the caches
+that are shared with others make one binary 1.4 times as dear for minutes. What makes a start longer
+makes the best one longer, too.
 """
 
 import os
 import subprocess
 import sys
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,18 @@ import pytest
 import prismctl
 
 ROOT = Path(prismctl.__file__).parent.parent
-STARTS = 7
+STARTS = 20
+"""At most: the first that keeps the budget has shown it."""
+REFERENCE = "import asyncio, email.message, http.client, unittest, tomllib, argparse"
+REFERENCE_MS = 85
+"""What that takes on the machine that the budgets are of, when nobody disturbs it."""
 TYPED = "prismctl --url http://127.0.0.1:1 keys get "
 
 
-def cpu_ms(config_dir: Path, *words: str, **env: str) -> float:
-    """Return the processor's time of one start in milliseconds."""
+def cpu_ms(config_dir: Path, *arguments: str, **env: str) -> float:
+    """Return the processor's time of one start of Python in milliseconds."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "prismctl", *words],
+        [sys.executable, *arguments],
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -52,5 +58,12 @@ def cpu_ms(config_dir: Path, *words: str, **env: str) -> float:
 def test_a_start_keeps_its_budget(
     tmp_path: Path, words: tuple[str, ...], env: dict[str, str], budget_ms: float
 ) -> None:
-    cpu_ms(tmp_path, *words, **env)  # writes what Python keeps of our modules
-    assert min(cpu_ms(tmp_path, *words, **env) for _ in range(STARTS)) <= budget_ms
+    ours_ms = reference_ms = inf
+    cpu_ms(tmp_path, "-m", "prismctl", *words, **env)  # writes what Python keeps of our modules
+    for _ in range(STARTS):
+        ours_ms = min(ours_ms, cpu_ms(tmp_path, "-m", "prismctl", *words, **env))
+        reference_ms = min(reference_ms, cpu_ms(tmp_path, "-c", REFERENCE))
+        slowness = max(1.0, reference_ms / REFERENCE_MS)
+        if ours_ms <= budget_ms * slowness:
+            return
+    pytest.fail(f"{ours_ms:.0f} ms; the reference took {reference_ms:.0f}")
