@@ -22,9 +22,9 @@ class StreamDecoder(ABC, Generic[Frame]):
         """Read one frame; raises UpstreamError."""
 
     @property
-    @abstractmethod
     def has_finished(self) -> bool:
-        """Whether the answer is whole if the bytes end here."""
+        """Whether the answer is whole if the bytes end here, without a marker of its end."""
+        return False
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Take the next bytes; raises UpstreamError."""

@@ -47,18 +47,28 @@ class Source(ABC, Generic[Frame]):
 
 
 class SseSource(Source[SseEvent]):
-    """Server-sent events."""
+    """Server-sent events, and comments between them: they keep a connection alive.
 
-    __slots__ = ("_decoder",)
+    Comments before the first event are left out. They are no answer, and passing them on would
+    bind the call to a vendor that may still fail.
+    """
+
+    __slots__ = ("_decoder", "_has_begun")
 
     def __init__(self, *, provider: str) -> None:
         super().__init__(provider=provider)
         self._decoder = SseDecoder()
+        self._has_begun = False
 
     def frames(self, chunk: bytes) -> Iterator[SseEvent]:
         """Take the next bytes; yield the events that they complete; raises UpstreamError."""
         try:
-            yield from self._decoder.feed(chunk)
+            for event in self._decoder.feed(chunk):
+                if event.data is not None:
+                    self._has_begun = True
+                elif not self._has_begun:
+                    continue
+                yield event
         except SseOverflow:
             raise self.broken("sent an event that is too large") from None
 

@@ -88,8 +88,7 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
     tokens: TokenSlot | None = None
     amount, output_limit, most_out = 0, None, None
     if is_paid_ahead or key.rate_limit_tpm is not None:
-        size = size_of(call.dialect, call.request)
-        prompt = size.likely()
+        prompt, prompt_at_most = size_of(call.dialect, call.request).bounds()
         left = gateway.limiter.tokens_left(key, call.started_s)
         most_out, output_limit = bound_output(
             snap,
@@ -101,7 +100,7 @@ def reserve(gateway: Gateway, snap: Snapshot, call: Call, offer: Offer) -> Reser
             tokens_left=left,
         )
         if is_paid_ahead:
-            amount = hold_amount(targets, prompt, size.at_most(), most_out)
+            amount = hold_amount(targets, prompt, prompt_at_most, most_out)
         tokens = gateway.limiter.reserve_tokens(key, prompt + most_out, call.started_s)
     else:
         # The prompt is not counted ahead: a rough size does for a crash.

@@ -87,9 +87,11 @@ class Size(msgspec.Struct):
         """Return the tokens that it probably has."""
         return self.tokens + _estimate_bytes(self._data())
 
-    def at_most(self) -> int:
-        """Return the tokens that it can have."""
-        return self.tokens_at_most + weigh(self._data(), AT_MOST)
+    def bounds(self) -> tuple[int, int]:
+        """Return the tokens that it probably has, and those that it can have."""
+        data = self._data()
+        likely = self.tokens + _estimate_bytes(data)
+        return likely, self.tokens_at_most + weigh(data, AT_MOST)
 
     def _data(self) -> bytes:
         text = "".join(self.texts).encode("utf-8", "surrogatepass")

@@ -76,11 +76,6 @@ class AnthropicDecoder(StreamDecoder[SseEvent]):
         """Index of a block → number of the call that it is."""
         self._has_stopped = False
 
-    @property
-    def has_finished(self) -> bool:
-        """Say no: only ``message_stop`` ends it."""
-        return False
-
     def read(self, event: SseEvent) -> list[Event]:
         """Read one event; raises UpstreamError."""
         if not event.data or self.is_done:

@@ -61,11 +61,6 @@ class CohereDecoder(StreamDecoder[SseEvent]):
         self._tools: dict[int, int] = {}
         """The vendor's index of a call → ours."""
 
-    @property
-    def has_finished(self) -> bool:
-        """Say no: only ``message-end`` ends it."""
-        return False
-
     def read(self, event: SseEvent) -> list[Event]:
         """Read one event; raises UpstreamError."""
         if not event.data or event.data == DONE or self.is_done:

@@ -29,7 +29,7 @@ class CompletionFollower(Following[SseEvent]):
 
     def _passed(self, frame: SseEvent, told: Iterable[Event], /) -> bytes:
         if not frame.data or frame.data == DONE:
-            return b""
+            return frame.raw if frame.data is None else b""
         is_said = any(isinstance(event, TextDelta | Finished) for event in told)
         if not is_said and any(isinstance(event, UsageTold) for event in told):
             if not self._about.wants_usage:

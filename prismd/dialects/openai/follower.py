@@ -151,10 +151,8 @@ class OpenAIStream:
 
     def _relay(self, event: SseEvent) -> bytes:
         if not event.data or self.is_done:
-            # A comment keeps the connection alive; the first one is no answer, though, and who
-            # has sent nothing else can still be replaced by the next provider.
-            is_comment = event.data is None and bool(self._is_finished)
-            return event.raw if is_comment and not self.is_done else b""
+            is_comment = event.data is None and not self.is_done
+            return event.raw if is_comment else b""
         if event.data == DONE:
             self.is_done = True
             return b""

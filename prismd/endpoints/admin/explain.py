@@ -106,8 +106,8 @@ class CostObject(BaseModel):
     """At the first target."""
     estimate_nano_usd: int
     at_most: Usd | None
-    """What is held where it is paid ahead: the dearest target, and the most that prose of so
-    many tokens can have in any vocabulary."""
+    """What is held where it is paid ahead: the dearest target, and what is held for prose of
+    so many tokens."""
     at_most_nano_usd: int | None
 
 

@@ -30,5 +30,14 @@ def test_what_lacks_only_its_blank_line_is_an_event() -> None:
     assert at_end(b"data: 7")[0] == [b"7"]
 
 
+def test_comments_pass_once_there_is_an_event() -> None:
+    sent = b": wait\n\n" + EVENT + b": wait on\n\n" + EVENT
+    for size in (1, 5, 100):
+        source = SseSource(provider="p")
+        pieces = [sent[at : at + size] for at in range(0, len(sent), size)]
+        got = [event.raw for piece in pieces for event in source.frames(piece)]
+        assert got == [EVENT, b": wait on\n\n", EVENT]
+
+
 def test_nothing_is_left_of_whole_events() -> None:
     assert at_end(b"")[0] == []
