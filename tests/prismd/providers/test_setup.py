@@ -201,6 +201,27 @@ def test_vertex_is_where_the_project_is(
     assert "/projects/other/" in own
 
 
+@pytest.mark.parametrize(
+    ("op", "model", "is_stream", "path"),
+    [
+        (Op.CHAT, "claude-x@1", False, "publishers/anthropic/models/claude-x%401:rawPredict"),
+        (Op.CHAT, "claude-x@1", True, "publishers/anthropic/models/claude-x%401:streamRawPredict"),
+        (Op.COUNT_TOKENS, "claude-x", False, "publishers/anthropic/models/count-tokens:rawPredict"),
+        (Op.COUNT_TOKENS, "m", False, "publishers/google/models/m:countTokens"),
+        (Op.CHAT, "meta/llama", True, "endpoints/openapi/chat/completions"),
+    ],
+)
+def test_vertex_has_each_publishers_models_where_they_are(
+    outbound: Outbound, account: str, op: Op, model: str, path: str, *, is_stream: bool
+) -> None:
+    section = {"type": "vertex", "credentials_file": account, **MODELS}
+    base = "https://aiplatform.googleapis.com/v1/projects/acme-ai/locations/global"
+    for base_url in (None, f"{base}/publishers/google"):
+        reached = connected(outbound, **section, base_url=base_url)
+        sent = head(reached, op, model, is_stream=is_stream)
+        assert sent.startswith(f"POST /v1/projects/acme-ai/locations/global/{path} HTTP/1.1")
+
+
 async def test_an_access_key_signs_each_call(outbound: Outbound) -> None:
     keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "env:KEY")
     got: list[bytes] = []
