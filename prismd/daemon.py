@@ -121,7 +121,7 @@ async def _gateway(
     )
     reserve = Reserve()
     with rows_readable(data_dir.state_db):
-        await recover(state, orphans)
+        await recover(stores, orphans)
         reserve.load(
             await ledger.credit_balances(state),
             budgets,

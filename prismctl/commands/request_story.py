@@ -16,6 +16,7 @@ from prismctl.output import bars, human, safe
 from prismctl.output.table import Column
 
 CLIENT_CLOSED = 499
+CRASHED = "gateway_crashed"
 _LIMIT, _LEFT = "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"
 _TOKENS, _TOKENS_LEFT = "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"
 _RULES = {
@@ -73,6 +74,11 @@ def _say_end(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     cost = call.get("cost")
     if code == CLIENT_CLOSED:
         end = f"the caller hung up after {took}"
+    elif error == CRASHED:
+        end = (
+            "the gateway ended while a provider was answering; at its next start the call was"
+            " charged for its prompt and for what was known of its answer"
+        )
     elif isinstance(code, int) and code >= FIRST_FAILURE and not call.get("attempts"):
         end = f"the gateway refused it after {took}; no provider was asked"
     elif isinstance(code, int) and code >= FIRST_FAILURE and call.get("first_byte_ms") is None:
@@ -109,6 +115,8 @@ def _say_who(call: Object, stages: dict[str, Object], prose: Prose) -> None:
 
 def _say_rules(call: Object, stages: dict[str, Object], prose: Prose) -> None:
     prose.title("Was it let in?")
+    if call.get("error_code") == CRASHED:
+        _rule(prose, "ok", "all rules", "what they said was lost with the process")
     if "replay" in stages:
         _rule(prose, "ok", "key", "active; the other rules let in the call whose answer it got")
     if (permit := stages.get("permit")) is not None:

@@ -73,7 +73,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
     allowed_s = reservation.targets.timeout_s
     is_callers_limit = call.timeout_s is not None and call.timeout_s < allowed_s
     deadline_s = call.started_s + (allowed_s if call.timeout_s is None else call.timeout_s)
-    last: UpstreamError | None = None
+    failures: list[UpstreamError] = []
     unsaid: NotAllSaid | None = None
     for position, target in enumerate(planned):
         started_s = clock.monotonic_s()
@@ -95,7 +95,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
                 _note_failure(gateway, target, error, started_s)
             if not snap.failover_covers(error):
                 raise
-            last = error
+            failures.append(error)
         except NotAllSaid as error:  # it was not asked
             trace.attempt(target.provider.id, target.model, status=None, outcome=error.code)
             unsaid = unsaid or error
@@ -106,7 +106,8 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
             trace.attempt(target.provider.id, target.model, status=_SUCCESS, outcome="ok")
             _note_success(gateway, target, answer.first_byte_s - started_s)
             return answer
-    raise _exhausted(planned, trace.attempt_count, last, unsaid) from last
+    last = failures[-1] if failures else None
+    raise _exhausted(planned[0], failures, unsaid) from last
 
 
 def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
@@ -203,20 +204,18 @@ def _note_failure(
 
 
 def _exhausted(
-    planned: tuple[Attempt, ...],
-    tried: int,
-    last: UpstreamError | None,
-    unsaid: NotAllSaid | None,
+    first: Attempt, failures: list[UpstreamError], unsaid: NotAllSaid | None
 ) -> PrismError:
     """Return why nobody has answered."""
-    if last is None:
+    if not failures:
         msg = "The time for this call was over before a provider could be asked."
-        return unsaid or UpstreamTimeout(msg, provider=planned[0].provider.id)
-    if tried == 1:
+        return unsaid or UpstreamTimeout(msg, provider=first.provider.id)
+    last = failures[-1]
+    if len(failures) == 1:
         return last
-    names = ", ".join(target.provider.id for target in planned[:tried])
+    names = ", ".join(str(error.provider) for error in failures)
     return NoTarget(
-        f"All {tried} providers of this model failed ({names}). Last: {last.message}",
+        f"All {len(failures)} providers of this model failed ({names}). Last: {last.message}",
         provider=last.provider,
         upstream_status=last.upstream_status,
         retry_after_s=last.retry_after_s or 1.0,

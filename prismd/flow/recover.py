@@ -2,16 +2,20 @@
 
 Every hold that is found then is an orphan, for one process at a time uses a data directory. Its
 call had been sent to a provider, so it is charged: the prompt, and what had been generated at the
-last checkpoint. The usage row says ``recovered``. Nothing of this needs a person.
+last checkpoint. The usage row says ``recovered``, and the operator finds the call among the others,
+without the stages that died with the process. Nothing of this needs a person.
 """
 
 import logging
+from functools import partial
 
 from prismd.kernel import clock
 from prismd.metering.billing import bill
 from prismd.store import ledger
-from prismd.store.db import Database, Tx
+from prismd.store.db import Tx
 from prismd.store.ledger import OrphanHold
+from prismd.store.requests import StoredTrace
+from prismd.store.stores import Stores
 from prismd.wire.common import Usage
 from prismd.wire.usage import CallRecord, UsageSource
 
@@ -19,18 +23,22 @@ log = logging.getLogger("prism.recover")
 
 CRASHED = 500
 """Status written down for a call that was cut by the end of the process."""
+_CODE = "gateway_crashed"
 
 
-async def recover(db: Database, orphans: list[OrphanHold]) -> None:
-    """Settle all orphans in one transaction."""
+async def recover(stores: Stores, orphans: list[OrphanHold]) -> None:
+    """Settle all orphans in one transaction, then leave a trace of each."""
     if not orphans:
         return
+    records = [_record(orphan) for orphan in orphans]
 
     def write(tx: Tx) -> None:
-        for orphan in orphans:
-            ledger.settle(tx, _record(orphan), orphan.hold)
+        for record, orphan in zip(records, orphans, strict=True):
+            ledger.settle(tx, record, orphan.hold)
 
-    await db.write(write)
+    await stores.state.write(write)
+    for record in records:
+        stores.traces.add(partial(_trace, record))
     log.warning(
         "%d calls were running when the last process ended: settled as recovered", len(orphans)
     )
@@ -53,7 +61,7 @@ def _record(orphan: OrphanHold) -> CallRecord:
         provider=call.provider,
         upstream_model=call.upstream_model,
         status=CRASHED,
-        error_code="gateway_crashed",
+        error_code=_CODE,
         is_stream=call.is_stream,
         is_complete=False,
         usage=usage,
@@ -69,3 +77,13 @@ def _record(orphan: OrphanHold) -> CallRecord:
         first_byte_ms=None,
         attempts=1,
     )
+
+
+def _trace(record: CallRecord) -> StoredTrace:
+    sent: dict[str, object] = {
+        "provider": record.provider,
+        "model": record.upstream_model,
+        "status": None,
+        "outcome": _CODE,
+    }
+    return StoredTrace(call=record, stages=[], attempts=[sent])

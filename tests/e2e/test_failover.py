@@ -225,8 +225,8 @@ def test_a_key_that_is_revoked_while_its_body_arrives_is_refused(
 
 MIXED = """
 providers:
-  first: {{type: anthropic, base_url: "{url}", models: [echo]}}
-  second: {{type: groq, base_url: "{url}", models: [echo]}}
+  first: {{type: anthropic, base_url: "{url}", models: [echo, echo+status=503]}}
+  second: {{type: groq, base_url: "{url}", models: [echo, echo+status=503]}}
 routing: {{failover: {{enabled: {enabled}}}}}
 """
 
@@ -251,6 +251,10 @@ def test_a_strict_caller_is_sent_where_nothing_is_lost(
     assert [one["outcome"] for one in trace["attempts"]] == ["translation_drops", "ok"]
     health = daemon.admin.get("/-/health/providers").json()["providers"]
     assert {one["id"]: one["error_count"] for one in health} == {"first": 0, "second": 0}
+    for is_strict, said in (("false", "All 2 providers"), ("true", "Provider 'second'")):
+        headers = {"x-prism-strict": is_strict}
+        failed = daemon.chat(key, model="echo+status=503", seed=7, headers=headers)
+        assert failed.json()["error"]["message"].startswith(said)  # who was not asked did not fail
 
 
 def test_a_strict_caller_is_refused_where_all_lose_something(

@@ -1,7 +1,10 @@
 """`GET /-/requests`: the calls of the last days, newest first, found by what they were."""
 
+import contextlib
+from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.conftest import StartDaemon
@@ -97,3 +100,32 @@ def test_a_page_begins_after_a_call_that_is_there(daemon: Daemon, nothing: str) 
     answer = daemon.admin.get("/-/requests", params={"after": nothing})
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] == "after"
+
+
+def test_a_call_that_a_crash_cut_is_found_at_the_next_start(start: StartDaemon) -> None:
+    daemon = start(CONFIG)
+    key = daemon.create_key(credits=1)
+    with contextlib.ExitStack() as ends:
+        cut = begin_stream(daemon, key, "fake/lorem+tokens=1000+rate=20", ends)
+        daemon.process.kill()
+        daemon.process.wait()
+    daemon = start(CONFIG)
+    assert ids(daemon) == ids(daemon, status="5xx", error_code="gateway_crashed") == [cut]
+    call = daemon.admin.get(f"/-/requests/{cut}").json()
+    assert call["attempts"] == [
+        {"provider": "fake", "model": "lorem+tokens=1000+rate=20", "status": None,
+         "outcome": "gateway_crashed"},
+    ]  # fmt: skip
+    assert (call["is_complete"], call["usage_source"], call["stages"]) == (False, "recovered", [])
+    assert Decimal(call["cost"]) > 0
+
+
+def begin_stream(daemon: Daemon, key: Key, model: str, ends: contextlib.ExitStack) -> str:
+    """Begin a call, read its first event; return the call's id."""
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+    ends.enter_context(contextlib.suppress(httpx2.TransportError))
+    stream = ends.enter_context(
+        daemon.admin.stream("POST", "/v1/chat/completions", json=body, headers=key.headers)
+    )
+    assert next(stream.iter_lines()).startswith("data: ")
+    return str(stream.headers["x-request-id"])

@@ -304,6 +304,18 @@ def test_a_caller_who_left_early_was_not_refused(cli: Run, stub: StubGateway) ->
     assert "What did it cost? Nothing: no provider was asked." in said
 
 
+def test_a_call_that_a_crash_cut_is_told_as_far_as_it_is_known(cli: Run, stub: StubGateway) -> None:
+    tried = calls.TRACE["attempts"][-1] | {"status": None, "outcome": "gateway_crashed"}
+    cut = failed(None, "gateway_crashed", 500) | {
+        "stages": [], "attempts": [tried], "usage_source": "recovered",
+    }  # fmt: skip
+    said = one_line(explained(cli, stub, cut))
+    assert "The gateway ended while a provider was answering" in said
+    assert "ok all rules what they said was lost with the process" in said
+    assert "gateway_crashed" in said.split("Where did it go?")[1]
+    assert "prismctl doctor" in said.split("What now?")[1]
+
+
 def test_tokens_that_were_estimated_are_told_to_be_so(cli: Run, stub: StubGateway) -> None:
     said = explained(cli, stub, calls.TRACE | {"usage_source": "estimated"})
     assert "The tokens are estimated" in said
