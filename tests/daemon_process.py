@@ -109,7 +109,7 @@ class Daemon:
             "/v1/chat/completions", json=body, headers={**key.headers, **(headers or {})}
         )
 
-    def trace(self, request_id: str, *, within_s: float = 2.0) -> dict[str, Any]:
+    def trace(self, request_id: str, *, within_s: float = 10.0) -> dict[str, Any]:
         """Wait for the decision trace of one call; it is written after the answer has left."""
 
         def look() -> dict[str, Any] | None:
@@ -119,7 +119,7 @@ class Daemon:
         return wait_for(look, f"the trace of {request_id}", within_s=within_s)
 
 
-def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 2.0) -> T:
+def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 10.0) -> T:
     """Look again and again until there is something; fail at the deadline."""
     deadline_s = time.monotonic() + within_s
     while True:

@@ -107,7 +107,8 @@ def test_strangers_have_so_many_places(daemon: Daemon, open_sockets: ExitStack) 
     assert ask(strangers[0], path="/livez").status == 200  # asks for what needs no key
     assert ask(strangers[1]).status == 401
 
-    assert min(_refusal_s(daemon) for _ in range(5)) < AT_ONCE_S  # others use the machine, too
+    # Others use the machine, too: one of some refusals finds it free.
+    assert any(_refusal_s(daemon) < AT_ONCE_S for _ in range(50))
 
     for connection in known:  # who is known goes on, and the operator
         assert ask(connection, key).status == 200

@@ -18,7 +18,7 @@ CALLERS = 200
 CONFIG = f"server: {{max_running_calls: {LIMIT}}}\nproviders:\n  fake: {{type: fake}}\n"
 AT_ONCE_S = 0.05
 """What a refusal may take (I-23)."""
-ROUNDS = 5
+ROUNDS = 10
 """In one of them it must: other tests share the cores."""
 LATENCY_S = 2.0
 SLOW = f"fake/echo+latency={LATENCY_S}s"

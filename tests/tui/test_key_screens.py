@@ -307,16 +307,22 @@ async def test_no_keys_awaited_keys_and_refused_keys() -> None:
         assert "old: The token may not." in text(app)
 
 
-async def test_five_hundred_keys_are_quick() -> None:
-    many = [key(id=f"key_{at:04}", name=f"team-{at}", owner=f"o{at % 7}") for at in range(500)]
+async def test_five_hundred_keys_cost_little_more_than_twenty() -> None:
+    """A screen shows some forty lines, however many there are."""
+    assert await _redraw_s(500) < 4 * await _redraw_s(20)
+
+
+async def _redraw_s(count: int) -> float:
+    """Return the time of this thread that drawing so many keys takes, at its best."""
+    many = [key(id=f"key_{at:04}", name=f"team-{at:03}", owner=f"o{at % 7}") for at in range(count)]
     answer = snapshot("/-/keys?limit=500", recorded_answers.listing(many))
+    took_s = []
     async with started(WIDE, feed=Replay([answer], None)) as (app, pilot):
         await press(pilot, "4", "s", "G")
-        assert "team-99" in text(app)
-        took_s = []
+        assert f"team-{count - 1:03}" in text(app)
         for _ in range(5):
-            began_s = time.perf_counter()
+            began_s = time.thread_time()
             app.redraw()
             app.screen._compositor.render_strips()
-            took_s.append(time.perf_counter() - began_s)
-        assert min(took_s) < 0.05
+            took_s.append(time.thread_time() - began_s)
+    return min(took_s)

@@ -212,7 +212,7 @@ def test_a_gateway_that_does_not_answer_is_not_waited_for(tab: Tab) -> None:
         began_s = time.monotonic()
         assert words(tab("prismctl keys get ", PRISMCTL_URL=url, PRISMCTL_TOKEN="x")) == []
         # A fetch is given 5 s and a TAB 0.3; the rest is a busy machine's start of Python.
-        assert time.monotonic() - began_s < 3
+        assert time.monotonic() - began_s < 5
 
 
 def test_kept_words_need_only_typer(tab: Tab, filled: StubGateway, home: Home) -> None:
