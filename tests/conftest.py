@@ -44,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("new" if config.getoption("--deep") else "same")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes ``-n auto`` is: half of a test's time is waiting for others."""
     cores = os.cpu_count() or 1
