@@ -1,13 +1,13 @@
 """A call that was kept can be made again, changed: by the rules, at the price, with a trace."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
 from prismd.endpoints.admin.replay import similarity
-from tests.conftest import StartDaemon
-from tests.daemon_process import Daemon, Key
+from tests.daemon_process import Daemon, Key, start_daemon, stop_daemon
 from tests.fake_process import FakeProcess
 
 CONFIG = """
@@ -23,9 +23,14 @@ cost_tracking:
 """
 
 
-@pytest.fixture
-def gateway(start: StartDaemon, fake_process: FakeProcess) -> Daemon:
-    return start(CONFIG.format(url=fake_process.url))
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, fake_process: FakeProcess
+) -> Iterator[Daemon]:
+    config = CONFIG.format(url=fake_process.url)
+    running = start_daemon(tmp_path_factory.mktemp("replay"), config)
+    yield running
+    stop_daemon(running)
 
 
 def made(daemon: Daemon, key: Key, *args: Any, **fields: Any) -> str:
@@ -43,6 +48,13 @@ def replay(daemon: Daemon, request_id: str, **changes: Any) -> dict[str, Any]:
     found: dict[str, Any] = answer.json()
     assert found["replay"]["id"] == found["id"] != request_id == found["original"]["id"]
     return found
+
+
+def replays_of(daemon: Daemon, request_id: str) -> list[dict[str, Any]]:
+    """Return what the audit log has of them."""
+    wanted = {"action": "request.replayed", "object_id": request_id}
+    entries: list[dict[str, Any]] = daemon.admin.get("/-/audit", params=wanted).json()["data"]
+    return entries
 
 
 def test_the_same_call_once_more(gateway: Daemon, fake_process: FakeProcess) -> None:
@@ -143,8 +155,7 @@ def test_it_is_an_action_of_the_operator(gateway: Daemon) -> None:
     key, payer = gateway.create_key(), gateway.create_key()
     first = made(gateway, key)
     found = replay(gateway, first, key=payer.id, model="fake/lorem")
-    [entry] = gateway.admin.get("/-/audit", params={"action": "request.replayed"}).json()["data"]
-    assert entry["object_id"] == first
+    [entry] = replays_of(gateway, first)
     assert entry["changes"] == {
         "replay": [None, found["id"]],
         "key_id": [key.id, payer.id],
@@ -169,13 +180,15 @@ def test_it_is_an_action_of_the_operator(gateway: Daemon) -> None:
 def test_what_cannot_be_asked_for(
     gateway: Daemon, changes: Any, status: int, code: str, param: str
 ) -> None:
-    first = made(gateway, gateway.create_key())
+    key = gateway.create_key()
+    first = made(gateway, key)
     answer = post(gateway, first, **changes)
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert (error["code"], error["param"]) == (code, param)
-    assert not gateway.admin.get("/-/audit", params={"action": "request.replayed"}).json()["data"]
-    assert len(gateway.admin.get("/-/requests").json()["data"]) == 1
+    assert not replays_of(gateway, first)
+    calls = gateway.admin.get("/-/requests", params={"key": key.id}).json()["data"]
+    assert [call["id"] for call in calls] == [first]
 
 
 def test_a_key_that_may_not_be_used_does_not_pay(gateway: Daemon) -> None:
