@@ -2,14 +2,22 @@
 
 Without ``api_version`` it is the v1 API, whose URL ends in ``/openai/v1``; with one, the paths name
 the deployment. It lists models that could be deployed, so the deployments must be listed here.
+A deployment has the name that its operator gave it: one that completes text natively is known as
+such if that is the model's.
 """
 
 from dataclasses import replace
 
-from prismd.providers.base import OPENAI_PASSED, AuthKind, Endpoint, ProviderSpec
-from prismd.providers.openai import OPENAI_RULES
+from prismd.providers.base import (
+    OPENAI_ENDPOINTS,
+    OPENAI_PASSED,
+    AuthKind,
+    Endpoint,
+    ProviderSpec,
+)
+from prismd.providers.openai import OPENAI_RULES, TEXT_MODELS
 from prismd.providers.params import NO_RULES
-from prismd.wire.call import Op
+from prismd.wire.call import DialectName, Op
 
 _KNOWS_COMPLETION_TOKENS = "2024-09-01"
 """The first ``api_version`` that takes ``max_completion_tokens``."""
@@ -21,6 +29,10 @@ SPEC = ProviderSpec(
     base_url=None,
     base_path="/openai/v1",
     auth=AuthKind.API_KEY_HEADER,
+    ops={
+        **OPENAI_ENDPOINTS,
+        Op.COMPLETIONS: Endpoint("/completions", DialectName.COMPLETIONS, models=TEXT_MODELS),
+    },
     passed_headers=OPENAI_PASSED,
     rules=OPENAI_RULES,
     listing=None,
@@ -31,11 +43,15 @@ SPEC = ProviderSpec(
 
 def of_version(api_version: str) -> ProviderSpec:
     """Return the table of the API of a version, such as ``2024-10-21``."""
-    path = f"/openai/deployments/{{model}}/chat/completions?api-version={api_version}"
+
+    def on_deployment(endpoint: Endpoint) -> Endpoint:
+        path = f"/openai/deployments/{{model}}{endpoint.path}?api-version={api_version}"
+        return replace(endpoint, path=path)
+
     is_new = api_version >= _KNOWS_COMPLETION_TOKENS
     return replace(
         SPEC,
         base_path="",
-        ops={Op.CHAT: Endpoint(path)},
+        ops={op: on_deployment(endpoint) for op, endpoint in SPEC.ops.items()},
         rules=SPEC.rules if is_new else NO_RULES,
     )

@@ -276,6 +276,35 @@ def test_text_completions_are_for_models_that_have_them(outbound: Outbound) -> N
     assert spec.endpoint(Op.COMPLETIONS, "gpt-4o") is None
 
 
+@pytest.mark.parametrize(
+    ("api_version", "path"),
+    [
+        (None, "/openai/v1/completions"),
+        (
+            "2024-10-21",
+            "/openai/deployments/gpt-35-turbo-instruct/completions?api-version=2024-10-21",
+        ),
+    ],
+)
+def test_azure_completes_text_where_the_model_does(
+    outbound: Outbound, api_version: str | None, path: str
+) -> None:
+    reached = connected(
+        outbound,
+        type="azure",
+        api_key="env:KEY",
+        base_url="https://a.openai.azure.com",
+        api_version=api_version,
+        models=["gpt-35-turbo-instruct", "mine"],
+    )
+    sent = head(reached, Op.COMPLETIONS, "gpt-35-turbo-instruct")
+    assert sent.startswith(f"POST {path} HTTP/1.1\r\n")
+    fields: dict[str, object] = {"max_tokens": 1}
+    reached.spec.rules.apply("gpt-35-turbo-instruct", fields)
+    assert fields == {"max_tokens": 1}
+    assert reached.spec.endpoint(Op.COMPLETIONS, "mine") is None
+
+
 def test_who_is_not_to_be_asked_need_not_list(outbound: Outbound) -> None:
     section = {"type": "bedrock", "api_key": "env:KEY", "aws_region": "us-east-1"}
     assert connected(outbound, **section, auto_discover=False).spec.listing is None
