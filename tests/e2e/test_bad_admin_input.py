@@ -177,6 +177,11 @@ QUERIES: dict[str, tuple[int, str, str | None]] = {
     "/-/budgets?scope=galaxy": (400, "invalid_value", "scope"),
     "/-/budgets/bgt_none": (404, "budget_not_found", "budget_id"),
     "/-/keys/nobody/credits": (404, "key_not_found", "key_id"),
+    "/-/keys?colour=red": (400, "unknown_parameter", "colour"),
+    "/-/audit?limit=3&object=key_1": (400, "unknown_parameter", "object"),
+    "/-/requests?Key=key_1": (400, "unknown_parameter", "Key"),
+    "/-/events?topic=call": (400, "unknown_parameter", "topic"),
+    "/-/metrics?%ff=%00": (400, "unknown_parameter", "\ufffd"),
 }
 
 
@@ -185,6 +190,13 @@ def test_query(daemon: Daemon, path: str) -> None:
     status, code, param = QUERIES[path]
     answer = send(daemon, request(f"GET {path}", bearer(daemon.admin_token)))
     assert_refused(answer, status, code, param)
+
+
+def test_a_parameter_that_is_unknown_is_told_beside_those_there_are(daemon: Daemon) -> None:
+    said = daemon.admin.get("/-/audit?object=key_1").json()["error"]["message"]
+    assert said == (
+        "This request has no parameter 'object'. It takes: action, after, limit, object_id, since."
+    )
 
 
 @pytest.mark.parametrize(
