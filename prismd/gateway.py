@@ -13,7 +13,7 @@ from prismd.config.load import ReadConfig
 from prismd.config.model import Config
 from prismd.kernel import clock
 from prismd.kernel.bus import Bus
-from prismd.kernel.errors import PrismError
+from prismd.kernel.errors import Overloaded, PrismError
 from prismd.kernel.outbound import Outbound
 from prismd.kernel.tasks import TaskSet
 from prismd.metering.overrides import PriceOverrides
@@ -139,7 +139,11 @@ class Gateway:
         self._unsaved_use[key_id] = int(at_s)
 
     async def save_use(self) -> None:
-        """Write down when keys were last used."""
+        """Write down when keys were last used.
+
+        Raises:
+            Overloaded: the storage does not take it; it is kept for the next time.
+        """
         used, self._unsaved_use = self._unsaved_use, {}
         if not used:
             return
@@ -147,7 +151,11 @@ class Gateway:
         def write(tx: Tx) -> None:
             key_table.touch(tx, used)
 
-        await self.stores.state.write(write)
+        try:
+            await self.stores.state.write(write)
+        except Overloaded:
+            self._unsaved_use = used | self._unsaved_use
+            raise
 
     def not_ready_reasons(self) -> list[str]:
         """Return why traffic should not come here now; nothing when it should."""

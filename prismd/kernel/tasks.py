@@ -6,6 +6,8 @@ import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar, cast
 
+from prismd.kernel.errors import Overloaded
+
 log = logging.getLogger("prism.tasks")
 T = TypeVar("T")
 
@@ -40,13 +42,19 @@ class TaskSet:
 
 
 async def every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Call ``work`` each ``period_s`` for ever; an exception is logged and the beat goes on."""
+    """Call ``work`` each ``period_s`` for ever; an exception is logged and the beat goes on.
+
+    What the storage does not take for now is no fault: the work has its next turn.
+    """
+    name = getattr(work, "__qualname__", work)
     while True:
         await asyncio.sleep(period_s)
         try:
             await work()
+        except Overloaded as error:
+            log.warning("periodic work %s waits for its next turn: %s", name, error)
         except Exception:
-            log.exception("periodic work %s failed", getattr(work, "__qualname__", work))
+            log.exception("periodic work %s failed", name)
 
 
 async def finish(work: Awaitable[T]) -> T:

@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from prismd.kernel.tasks import TaskSet, finish
+from prismd.kernel.errors import Overloaded
+from prismd.kernel.tasks import TaskSet, every, finish
 
 
 async def test_stop_cancels_what_runs() -> None:
@@ -29,6 +30,28 @@ async def test_a_task_that_dies_is_logged(caplog: pytest.LogCaptureFixture) -> N
 
     await asyncio.wait([tasks.spawn(die(), name="dying")])
     assert "background task dying died" in caplog.text
+
+
+async def test_periodic_work_that_fails_goes_on_and_storage_is_told_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errors = [Overloaded("The disk is full."), ValueError("boom")]
+    is_over = asyncio.Event()
+
+    async def work() -> None:
+        if errors:
+            raise errors.pop(0)
+        is_over.set()
+
+    tasks = TaskSet()
+    tasks.spawn(every(0, work), name="work")
+    await is_over.wait()
+    await tasks.stop()
+    full, fault = caplog.records
+    assert (full.levelname, full.exc_info) == ("WARNING", None)
+    assert full.getMessage().endswith("work waits for its next turn: The disk is full.")
+    assert fault.levelname == "ERROR"
+    assert fault.exc_info is not None
 
 
 async def test_finish_runs_to_the_end_although_its_caller_is_cancelled() -> None:
