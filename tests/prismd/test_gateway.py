@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ async def test_when_keys_were_used_is_not_forgotten_where_it_cannot_be_written(
         state = gateway.stores.state
         for id_ in ("key_1", "key_2"):
             key = make_key(id=id_, digest=id_.encode().ljust(32))
-            await state.write(lambda tx, key=key: key_table.insert(tx, key))
+            await state.write(partial(key_table.insert, record=key))
         gateway.note_use("key_1", 100)
         gateway.note_use("key_2", 100)
         with closing(sqlite3.connect(gateway.data_dir.state_db)) as other:
