@@ -60,7 +60,7 @@ async def admin(request: Request, gateway: TheGateway) -> None:
         if name not in known:
             takes = f"It takes: {', '.join(known)}." if known else "It takes none."
             msg = f"This request has no parameter '{name}'. {takes}"
-            raise InvalidRequest(msg, code="unknown_parameter", param=name)
+            raise InvalidRequest(msg, code="unknown_field", param=name)
 
 
 def _query_of(dependant: Dependant) -> Iterator[str]:

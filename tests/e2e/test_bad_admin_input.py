@@ -177,11 +177,11 @@ QUERIES: dict[str, tuple[int, str, str | None]] = {
     "/-/budgets?scope=galaxy": (400, "invalid_value", "scope"),
     "/-/budgets/bgt_none": (404, "budget_not_found", "budget_id"),
     "/-/keys/nobody/credits": (404, "key_not_found", "key_id"),
-    "/-/keys?colour=red": (400, "unknown_parameter", "colour"),
-    "/-/audit?limit=3&object=key_1": (400, "unknown_parameter", "object"),
-    "/-/requests?Key=key_1": (400, "unknown_parameter", "Key"),
-    "/-/events?topic=call": (400, "unknown_parameter", "topic"),
-    "/-/metrics?%ff=%00": (400, "unknown_parameter", "\ufffd"),
+    "/-/keys?colour=red": (400, "unknown_field", "colour"),
+    "/-/audit?limit=3&object=key_1": (400, "unknown_field", "object"),
+    "/-/requests?Key=key_1": (400, "unknown_field", "Key"),
+    "/-/events?topic=call": (400, "unknown_field", "topic"),
+    "/-/metrics?%ff=%00": (400, "unknown_field", "\ufffd"),
 }
 
 

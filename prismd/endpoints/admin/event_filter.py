@@ -7,7 +7,7 @@ of it.
 from collections.abc import Mapping
 from typing import cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from prismd.endpoints.admin.amounts import Dollars
 from prismd.endpoints.queries import statuses
@@ -27,8 +27,6 @@ _MAX_DIGITS = 6
 
 class EventQuery(BaseModel):
     """The parameters of ``GET /-/events``."""
-
-    model_config = ConfigDict(extra="forbid")
 
     topics: str = Field("", description="comma-separated; all when left out")
     key: str | None = Field(None, description="id of a key; narrows the topic 'key' as well")
