@@ -11,6 +11,7 @@ from functools import partial
 
 from prismd.kernel import clock
 from prismd.metering.billing import bill
+from prismd.policy.reserve import HOLD_S
 from prismd.store import ledger
 from prismd.store.db import Tx
 from prismd.store.ledger import OrphanHold
@@ -50,6 +51,8 @@ def _record(orphan: OrphanHold) -> CallRecord:
         input_tokens=call.input_tokens, output_tokens=orphan.output_tokens, is_estimated=True
     )
     cost = bill(call.price, usage) if call.price is not None else None
+    # A hold is renewed at each checkpoint: so long the call is known to have run.
+    known_s = hold.expires_at_s - HOLD_S - hold.created_at_s
     return CallRecord(
         request_id=hold.request_id,
         ts_s=clock.wall_s(),
@@ -73,7 +76,7 @@ def _record(orphan: OrphanHold) -> CallRecord:
         account=hold.account,
         windows=hold.windows,
         tags=call.tags,
-        latency_ms=max(0.0, clock.wall_s() - hold.created_at_s) * 1000,
+        latency_ms=round(max(0.0, known_s) * 1000, 3),
         first_byte_ms=None,
         attempts=1,
     )

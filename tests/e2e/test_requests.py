@@ -1,6 +1,7 @@
 """`GET /-/requests`: the calls of the last days, newest first, found by what they were."""
 
 import contextlib
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -105,10 +106,12 @@ def test_a_page_begins_after_a_call_that_is_there(daemon: Daemon, nothing: str) 
 def test_a_call_that_a_crash_cut_is_found_at_the_next_start(start: StartDaemon) -> None:
     daemon = start(CONFIG)
     key = daemon.create_key(credits=1)
+    began_s = time.time()
     with contextlib.ExitStack() as ends:
         cut = begin_stream(daemon, key, "fake/lorem+tokens=1000+rate=20", ends)
         daemon.process.kill()
         daemon.process.wait()
+    most_ms = (time.time() - began_s) * 1000
     daemon = start(CONFIG)
     assert ids(daemon) == ids(daemon, status="5xx", error_code="gateway_crashed") == [cut]
     call = daemon.admin.get(f"/-/requests/{cut}").json()
@@ -118,6 +121,7 @@ def test_a_call_that_a_crash_cut_is_found_at_the_next_start(start: StartDaemon) 
     ]  # fmt: skip
     assert (call["is_complete"], call["usage_source"], call["stages"]) == (False, "recovered", [])
     assert Decimal(call["cost"]) > 0
+    assert 0 <= call["latency_ms"] <= most_ms  # not the time until the next start
 
 
 def begin_stream(daemon: Daemon, key: Key, model: str, ends: contextlib.ExitStack) -> str:
