@@ -44,9 +44,11 @@ class TaskSet:
 async def every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
     """Call ``work`` each ``period_s`` for ever; an exception is logged and the beat goes on.
 
-    What the storage does not take for now is no fault: the work has its next turn.
+    What the storage does not take for now is no fault: the work has its next turn. The log calls
+    it as its task is called.
     """
-    name = getattr(work, "__qualname__", work)
+    task = asyncio.current_task()
+    name = task.get_name() if task is not None else "?"
     while True:
         await asyncio.sleep(period_s)
         try:

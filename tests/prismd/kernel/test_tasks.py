@@ -44,13 +44,15 @@ async def test_periodic_work_that_fails_goes_on_and_storage_is_told_in_one_line(
         is_over.set()
 
     tasks = TaskSet()
-    tasks.spawn(every(0, work), name="work")
+    tasks.spawn(every(0, work), name="save-use")
     await is_over.wait()
     await tasks.stop()
     full, fault = caplog.records
     assert (full.levelname, full.exc_info) == ("WARNING", None)
-    assert full.getMessage().endswith("work waits for its next turn: The disk is full.")
-    assert fault.levelname == "ERROR"
+    assert full.getMessage() == (
+        "periodic work save-use waits for its next turn: The disk is full."
+    )
+    assert (fault.levelname, fault.getMessage()) == ("ERROR", "periodic work save-use failed")
     assert fault.exc_info is not None
 
 
