@@ -187,6 +187,12 @@ def start_daemon(
     return Daemon(where, data_dir, config_file, log_file, token, process)
 
 
+def kill_daemon(daemon: Daemon) -> None:
+    """Send KILL, and wait until the process is gone."""
+    daemon.process.kill()
+    daemon.process.wait()
+
+
 def stop_daemon(daemon: Daemon) -> int:
     """Send TERM and return the exit code; kills what does not stop."""
     daemon.admin.close()
@@ -194,6 +200,5 @@ def stop_daemon(daemon: Daemon) -> int:
     try:
         return daemon.process.wait(timeout=STOP_S)
     except subprocess.TimeoutExpired:
-        daemon.process.kill()
-        daemon.process.wait()
+        kill_daemon(daemon)
         raise

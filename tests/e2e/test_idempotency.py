@@ -17,7 +17,7 @@ from prismd import daemon as daemon_module
 from prismd.kernel import clock
 from prismd.store.idempotency import KEPT_S
 from tests.conftest import StartDaemon
-from tests.daemon_process import Daemon, Key, stop_daemon, wait_for
+from tests.daemon_process import Daemon, Key, kill_daemon, stop_daemon, wait_for
 from tests.fake_process import FakeProcess
 from tests.in_process import client_of, running_gateway
 from tests.raw_http import request
@@ -268,11 +268,6 @@ def test_a_client_that_loses_its_connection_finds_its_answer(daemon: Daemon, key
 # ── restarts ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def kill(daemon: Daemon) -> None:
-    daemon.process.kill()
-    daemon.process.wait()
-
-
 def test_a_killed_daemon_has_the_answers_and_makes_no_second_call(
     start: StartDaemon, providers_yaml: str, fake_process: FakeProcess
 ) -> None:
@@ -290,7 +285,7 @@ def test_a_killed_daemon_has_the_answers_and_makes_no_second_call(
     caller = threading.Thread(target=hang)
     caller.start()
     wait_for(lambda: (key.id, "in_flight") in rows_of(daemon), "the call is in flight")
-    kill(daemon)
+    kill_daemon(daemon)
     caller.join()
 
     daemon = start(providers_yaml)

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.conftest import StartDaemon
-from tests.daemon_process import Daemon, Key
+from tests.daemon_process import Daemon, Key, kill_daemon
 
 CONFIG = """
 providers:
@@ -18,6 +18,7 @@ cost_tracking:
   custom_pricing:
     fake/lorem: {input_per_mtok: 1, output_per_mtok: 1000}
 """
+HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def ids(daemon: Daemon, **params: Any) -> list[str]:
@@ -106,11 +107,18 @@ def test_a_page_begins_after_a_call_that_is_there(daemon: Daemon, nothing: str) 
 def test_a_call_that_a_crash_cut_is_found_at_the_next_start(start: StartDaemon) -> None:
     daemon = start(CONFIG)
     key = daemon.create_key(credits=1)
+    body = {"model": "fake/lorem+tokens=1000+rate=20", "stream": True, "messages": HELLO}
     began_s = time.time()
-    with contextlib.ExitStack() as ends:
-        cut = begin_stream(daemon, key, "fake/lorem+tokens=1000+rate=20", ends)
-        daemon.process.kill()
-        daemon.process.wait()
+    with (
+        contextlib.suppress(httpx2.TransportError),
+        daemon.admin.stream(
+            "POST", "/v1/chat/completions", json=body, headers=key.headers
+        ) as answer,
+    ):
+        lines = answer.iter_lines()  # kept: when it is let go of, the connection is closed
+        assert next(lines).startswith("data: ")
+        kill_daemon(daemon)
+    cut = answer.headers["x-request-id"]
     most_ms = (time.time() - began_s) * 1000
     daemon = start(CONFIG)
     assert ids(daemon) == ids(daemon, status="5xx", error_code="gateway_crashed") == [cut]
@@ -122,14 +130,3 @@ def test_a_call_that_a_crash_cut_is_found_at_the_next_start(start: StartDaemon) 
     assert (call["is_complete"], call["usage_source"], call["stages"]) == (False, "recovered", [])
     assert Decimal(call["cost"]) > 0
     assert 0 <= call["latency_ms"] <= most_ms  # not the time until the next start
-
-
-def begin_stream(daemon: Daemon, key: Key, model: str, ends: contextlib.ExitStack) -> str:
-    """Begin a call, read its first event; return the call's id."""
-    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
-    ends.enter_context(contextlib.suppress(httpx2.TransportError))
-    stream = ends.enter_context(
-        daemon.admin.stream("POST", "/v1/chat/completions", json=body, headers=key.headers)
-    )
-    assert next(stream.iter_lines()).startswith("data: ")
-    return str(stream.headers["x-request-id"])

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from prismd.kernel.errors import Overloaded
-from prismd.kernel.tasks import TaskSet, every, finish
+from prismd.kernel.tasks import TaskSet, finish
 
 
 async def test_stop_cancels_what_runs() -> None:
@@ -44,7 +44,7 @@ async def test_periodic_work_that_fails_goes_on_and_storage_is_told_in_one_line(
         is_over.set()
 
     tasks = TaskSet()
-    tasks.spawn(every(0, work), name="save-use")
+    tasks.every(0, work, name="save-use")
     await is_over.wait()
     await tasks.stop()
     full, fault = caplog.records
