@@ -28,7 +28,6 @@ from prismd.gateway import Gateway
 from prismd.kernel import clock, descriptors, logs
 from prismd.kernel.errors import ConfigError, StorageBroken
 from prismd.kernel.outbound import Outbound
-from prismd.kernel.tasks import every
 from prismd.metering import public_prices
 from prismd.metering.overrides import PriceOverrides
 from prismd.policy.identity import KeyTable
@@ -174,7 +173,7 @@ async def _serve(gateway: Gateway) -> None:
     )
     _start_background(gateway, rooms)
     end_if_broken = partial(_end_if_broken, gateway, server)
-    gateway.tasks.spawn(every(PULSE_S, end_if_broken), name="end-if-broken")
+    gateway.tasks.every(PULSE_S, end_if_broken, name="end-if-broken")
     scheme = "https" if config.tls else "http"
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
@@ -215,14 +214,14 @@ def _handle_signals(gateway: Gateway, stopping: Stopping) -> None:
 
 
 def _start_background(gateway: Gateway, rooms: app.Rooms) -> None:
-    spawn = gateway.tasks.spawn
-    spawn(every(PULSE_S, partial(pulse, gateway)), name="pulse")
+    spawn, every = gateway.tasks.spawn, gateway.tasks.every
+    every(PULSE_S, partial(pulse, gateway), name="pulse")
     spawn(_watch_load(gateway), name="watch-load")
-    spawn(every(SAVE_USE_S, gateway.save_use), name="save-use")
-    spawn(every(CHECKPOINT_S, partial(_checkpoint, gateway)), name="checkpoint-streams")
-    spawn(every(RETRY_S, partial(retry_unsettled, gateway)), name="retry-unsettled")
-    spawn(every(PRUNE_S, partial(_prune, gateway)), name="prune")
-    spawn(every(PRUNE_BODIES_S, partial(_prune_bodies, gateway)), name="prune-bodies")
+    every(SAVE_USE_S, gateway.save_use, name="save-use")
+    every(CHECKPOINT_S, partial(_checkpoint, gateway), name="checkpoint-streams")
+    every(RETRY_S, partial(retry_unsettled, gateway), name="retry-unsettled")
+    every(PRUNE_S, partial(_prune, gateway), name="prune")
+    every(PRUNE_BODIES_S, partial(_prune_bodies, gateway), name="prune-bodies")
     spawn(discover_for_ever(gateway), name="discover")
     spawn(_warm(gateway, rooms), name="warm")
     if gateway.snapshot.source is not None:

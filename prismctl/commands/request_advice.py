@@ -21,13 +21,15 @@ _OF_KEY = {
     "tool": ("If the key may offer this tool, allow it:", "--tools LIST"),
     "provider": ("If the key may use a provider of this model, allow it:", "--providers LIST"),
 }
+CRASHED = "gateway_crashed"
+"""The code of a call that was cut by the end of the gateway's process."""
 _ELSE = {
     # code of the error: (what to do, command)
     "model_not_found": ("See what there is; the names are exact:", "prismctl models list"),
     "ledger_mismatch": ("The books of this key do not agree:", "prismctl ledger verify"),
     "client_closed": ("The caller gave up. Its time limit may be too short.", ""),
     "shutting_down": ("The gateway was being stopped. Send it again.", ""),
-    "gateway_crashed": ("The gateway ended in the middle. See what is wrong:", "prismctl doctor"),
+    CRASHED: ("The gateway ended in the middle. See what is wrong:", "prismctl doctor"),
     "provider_auth_failed": (
         "The provider does not take the key it was given: mend api_key in prism.yaml, then:",
         "prismctl config reload",

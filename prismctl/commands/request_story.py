@@ -9,14 +9,13 @@ from http import HTTPStatus
 
 from prismctl.commands.price_views import BILL
 from prismctl.commands.prose import Prose
-from prismctl.commands.request_advice import advise
+from prismctl.commands.request_advice import CRASHED, advise
 from prismctl.commands.request_views import FIRST_FAILURE, key_name, status, status_tone
 from prismctl.jsontext import Json, Object, as_object, as_objects, as_text
 from prismctl.output import bars, human, safe
 from prismctl.output.table import Column
 
 CLIENT_CLOSED = 499
-CRASHED = "gateway_crashed"
 _LIMIT, _LEFT = "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests"
 _TOKENS, _TOKENS_LEFT = "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"
 _RULES = {

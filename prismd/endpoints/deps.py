@@ -5,18 +5,13 @@ dependencies; ``rooms`` serves nothing if a route has none. The decision belongs
 matched route, never to a path prefix.
 """
 
-from collections.abc import Iterator
-from inspect import isclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from pydantic import BaseModel
 
 from prismd.endpoints.credentials import Policy, caller_of, check_operator, ip_of, tell_limits
+from prismd.endpoints.queries import check_names
 from prismd.gateway import Gateway
-from prismd.kernel.errors import InvalidRequest
 from prismd.policy.access import check_ip
 from prismd.wire.audit import Actor
 from prismd.wire.call import Caller
@@ -45,34 +40,9 @@ async def caller(request: Request, gateway: TheGateway) -> Caller:
 
 
 async def admin(request: Request, gateway: TheGateway) -> None:
-    """Let the operator in, to ask for what there is.
-
-    Raises:
-        InvalidRequest: a query parameter that the route does not have. Left out, a filter with a
-            slip in its name would answer with everything.
-        PrismError: as ``check_operator``.
-    """
+    """Let the operator in, to ask for what there is; raises as what it calls."""
     check_operator(gateway, request.scope)
-    route = request.scope["route"]
-    assert isinstance(route, APIRoute)  # noqa: S101  # rooms.declared_policies
-    known = sorted(_query_of(route.dependant))
-    for name in request.query_params:
-        if name not in known:
-            takes = f"It takes: {', '.join(known)}." if known else "It takes none."
-            msg = f"This request has no parameter '{name}'. {takes}"
-            raise InvalidRequest(msg, code="unknown_field", param=name)
-
-
-def _query_of(dependant: Dependant) -> Iterator[str]:
-    """Name the query parameters of a route and of what it depends on."""
-    for field in dependant.query_params:
-        kind = field.field_info.annotation
-        if isclass(kind) and issubclass(kind, BaseModel):
-            yield from kind.model_fields
-        else:
-            yield field.alias
-    for dependency in dependant.dependencies:
-        yield from _query_of(dependency)
+    check_names(request)
 
 
 TheCaller = Annotated[Caller, Depends(caller)]

@@ -1,6 +1,13 @@
 """Query parameters that several rooms read."""
 
 import re
+from collections.abc import Iterator
+from inspect import isclass
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from prismd.kernel import clock
 from prismd.kernel.errors import InvalidRequest
@@ -10,6 +17,36 @@ _SECONDS = {"h": 3600, "d": 86_400}
 _STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})")
 _MAX_NUMBER = 2**63 - 1
 """The largest integer of the database."""
+
+
+def check_names(request: Request) -> None:
+    """Refuse a parameter that the route of a request does not have.
+
+    Left out, a filter with a slip in its name would answer with everything.
+
+    Raises:
+        InvalidRequest: there is one; it names those there are.
+    """
+    route: APIRoute = request.scope["route"]
+    unknown = set(request.query_params).difference(_names_of(route.dependant))
+    if not unknown:
+        return
+    name, known = min(unknown), ", ".join(sorted(_names_of(route.dependant)))
+    takes = f"It takes: {known}." if known else "It takes none."
+    msg = f"This request has no parameter '{name}'. {takes}"
+    raise InvalidRequest(msg, code="unknown_field", param=name)
+
+
+def _names_of(dependant: Dependant) -> Iterator[str]:
+    """Name the query parameters of a route and of what it depends on."""
+    for field in dependant.query_params:
+        kind = field.field_info.annotation
+        if isclass(kind) and issubclass(kind, BaseModel):
+            yield from kind.model_fields
+        else:
+            yield field.alias
+    for dependency in dependant.dependencies:
+        yield from _names_of(dependency)
 
 
 def moment(param: str, text: str) -> float:

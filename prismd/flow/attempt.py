@@ -106,8 +106,7 @@ async def attempt(walk: Walk, reservation: Reservation) -> Whole | Begun:
             trace.attempt(target.provider.id, target.model, status=_SUCCESS, outcome="ok")
             _note_success(gateway, target, answer.first_byte_s - started_s)
             return answer
-    last = failures[-1] if failures else None
-    raise _exhausted(planned[0], failures, unsaid) from last
+    raise _exhausted(planned[0], failures, unsaid) from (failures[-1] if failures else None)
 
 
 def _too_slow(target: Attempt, share_s: float) -> UpstreamTimeout:
@@ -213,7 +212,7 @@ def _exhausted(
     last = failures[-1]
     if len(failures) == 1:
         return last
-    names = ", ".join(str(error.provider) for error in failures)
+    names = ", ".join(error.provider for error in failures)
     return NoTarget(
         f"All {len(failures)} providers of this model failed ({names}). Last: {last.message}",
         provider=last.provider,

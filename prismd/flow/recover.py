@@ -11,6 +11,7 @@ from functools import partial
 
 from prismd.kernel import clock
 from prismd.metering.billing import bill
+from prismd.metering.trace import Trace
 from prismd.policy.reserve import HOLD_S
 from prismd.store import ledger
 from prismd.store.db import Tx
@@ -83,10 +84,7 @@ def _record(orphan: OrphanHold) -> CallRecord:
 
 
 def _trace(record: CallRecord) -> StoredTrace:
-    sent: dict[str, object] = {
-        "provider": record.provider,
-        "model": record.upstream_model,
-        "status": None,
-        "outcome": _CODE,
-    }
-    return StoredTrace(call=record, stages=[], attempts=[sent])
+    """Return what is known of how a call went: who was asked."""
+    trace = Trace(0)
+    trace.attempt(record.provider or "", record.upstream_model or "", status=None, outcome=_CODE)
+    return StoredTrace(record, trace.stages, trace.attempts)

@@ -28,6 +28,10 @@ class TaskSet:
         task.add_done_callback(self._done)
         return task
 
+    def every(self, period_s: float, work: Callable[[], Awaitable[None]], *, name: str) -> None:
+        """Call ``work`` each ``period_s`` until ``stop()``, whatever becomes of a turn."""
+        self.spawn(_every(period_s, work, name), name=name)
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -41,14 +45,8 @@ class TaskSet:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def every(period_s: float, work: Callable[[], Awaitable[None]]) -> None:
-    """Call ``work`` each ``period_s`` for ever; an exception is logged and the beat goes on.
-
-    What the storage does not take for now is no fault: the work has its next turn. The log calls
-    it as its task is called.
-    """
-    task = asyncio.current_task()
-    name = task.get_name() if task is not None else "?"
+async def _every(period_s: float, work: Callable[[], Awaitable[None]], name: str) -> None:
+    """Do it; what the storage does not take for now is no fault, all else is."""
     while True:
         await asyncio.sleep(period_s)
         try:

@@ -2,22 +2,14 @@
 
 Without ``api_version`` it is the v1 API, whose URL ends in ``/openai/v1``; with one, the paths name
 the deployment. It lists models that could be deployed, so the deployments must be listed here.
-A deployment has the name that its operator gave it: one that completes text natively is known as
-such if that is the model's.
+They have any names; one that is named after a model of OpenAI that completes text is taken for it.
 """
 
 from dataclasses import replace
 
-from prismd.providers.base import (
-    OPENAI_ENDPOINTS,
-    OPENAI_PASSED,
-    AuthKind,
-    Endpoint,
-    ProviderSpec,
-)
-from prismd.providers.openai import OPENAI_RULES, TEXT_MODELS
+from prismd.providers import openai
+from prismd.providers.base import AuthKind, Endpoint, ProviderSpec
 from prismd.providers.params import NO_RULES
-from prismd.wire.call import DialectName, Op
 
 _KNOWS_COMPLETION_TOKENS = "2024-09-01"
 """The first ``api_version`` that takes ``max_completion_tokens``."""
@@ -29,12 +21,9 @@ SPEC = ProviderSpec(
     base_url=None,
     base_path="/openai/v1",
     auth=AuthKind.API_KEY_HEADER,
-    ops={
-        **OPENAI_ENDPOINTS,
-        Op.COMPLETIONS: Endpoint("/completions", DialectName.COMPLETIONS, models=TEXT_MODELS),
-    },
-    passed_headers=OPENAI_PASSED,
-    rules=OPENAI_RULES,
+    ops=openai.SPEC.ops,
+    passed_headers=openai.SPEC.passed_headers,
+    rules=openai.SPEC.rules,
     listing=None,
     api_key_env=("AZURE_OPENAI_API_KEY",),
     prices_id="azure",

@@ -5,7 +5,7 @@ from prismd.providers.message_rules import MapRole
 from prismd.providers.params import Drop, Rename, Rules
 from prismd.wire.call import DialectName, Op
 
-TEXT_MODELS = (
+_TEXT_MODELS = (
     "gpt-3.5-turbo-instruct",
     "gpt-35-turbo-instruct",  # as Azure spells it
     "davinci-002",
@@ -21,7 +21,7 @@ _AT_REST = ("gpt-5-chat", "gpt-5.1", "gpt-5.2")
 _NEVER_AT_REST = ("gpt-5.1-codex", "gpt-5.2-codex", "gpt-5.2-pro")
 
 OPENAI_RULES = Rules(
-    Rename("max_tokens", "max_completion_tokens", but=TEXT_MODELS),
+    Rename("max_tokens", "max_completion_tokens", but=_TEXT_MODELS),
     MapRole("developer", "user", models=("o1-mini", "o1-preview")),
     MapRole("system", "user", models=("o1-mini", "o1-preview")),
     *(
@@ -50,7 +50,7 @@ SPEC = ProviderSpec(
     is_generic=True,
     ops={
         **OPENAI_ENDPOINTS,
-        Op.COMPLETIONS: Endpoint("/completions", DialectName.COMPLETIONS, models=TEXT_MODELS),
+        Op.COMPLETIONS: Endpoint("/completions", DialectName.COMPLETIONS, models=_TEXT_MODELS),
     },
     passed_headers=OPENAI_PASSED,
     rules=OPENAI_RULES,
