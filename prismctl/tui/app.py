@@ -29,6 +29,7 @@ from prismctl.tui import keys, palette, registry, themes
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board, reduce
 from prismctl.tui.feed import Feed
+from prismctl.tui.key_table import TABLE
 from prismctl.tui.pane import Change, Pane
 from prismctl.tui.registry import Entry
 from prismctl.tui.route import Routes
@@ -46,7 +47,7 @@ REFRESH_S = 0.25
 NOTICE_S = 4.0
 ENDED = 128 + signal.SIGTERM
 """What a process that was told to end returns, as shells say it."""
-_SHARED = {key.action.partition("(")[0] for key in keys.TABLE if key.context == "everywhere"}
+_SHARED = {key.action.partition("(")[0] for key in TABLE if key.context == "everywhere"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from prismctl.cli import load
 from prismctl.exits import ExitCode
 from prismctl.main import COMMANDS
 from prismctl.tui import keys
+from prismctl.tui.key_table import TABLE, TITLES
 from prismd.app import HOT
 from prismd.config.model import Config
 from prismd.providers import fake
@@ -119,14 +120,12 @@ def exit_codes() -> str:
 def dashboard_keys() -> str:
     """Return the table of the dashboard's keys."""
     lines = ["| key | where | what |", "|---|---|---|"]
-    for key in keys.TABLE:
+    for key in TABLE:
         if key.action.startswith("go("):
             continue
         pressed = " ".join(f"`{name}`" for name in keys.shown(key, {}, is_whole=True).split())
         only = " (only with `--write`)" if key.is_dangerous else ""
-        lines.append(
-            f"| {pressed} | {keys.TITLES.get(key.context, key.context)} | {key.help}{only} |"
-        )
+        lines.append(f"| {pressed} | {TITLES.get(key.context, key.context)} | {key.help}{only} |")
     return "\n".join(lines)
 
 

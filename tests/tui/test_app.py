@@ -10,6 +10,7 @@ from prismctl import clock
 from prismctl.errors import PrismctlError
 from prismctl.jsontext import Object
 from prismctl.tui import keys
+from prismctl.tui.key_table import TABLE, Key
 from prismctl.tui.pane import Change
 from prismctl.tui.widgets.confirm import Confirm
 from prismctl.tui.widgets.detail import Detail
@@ -344,11 +345,11 @@ async def test_a_change_that_fails_says_why() -> None:
 
 
 async def test_without_write_dangerous_keys_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    danger = keys.Key(
+    danger = Key(
         action="danger", keys="ctrl+d", context="subject", label="danger", help="D",
         is_dangerous=True,
     )  # fmt: skip
-    monkeypatch.setattr(keys, "TABLE", (*keys.TABLE, danger))
+    monkeypatch.setattr(keys, "TABLE", (*TABLE, danger))
     async with live(Scripted(LIVE, *CALLS), admin="admin", screen="traffic") as (app, _):
         assert "read-only" in text(app)
         assert "danger" not in text(app)

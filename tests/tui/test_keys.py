@@ -8,7 +8,7 @@ from textual.binding import Binding
 from prismctl.errors import ConfigProblem
 from prismctl.tui import keys, registry
 from prismctl.tui.app import Dashboard
-from prismctl.tui.keys import TABLE
+from prismctl.tui.key_table import TABLE, Key
 
 
 def test_no_key_means_two_things_at_once() -> None:
@@ -40,7 +40,7 @@ def test_names_for_remapping_are_unique() -> None:
 
 
 def test_dangerous_keys_are_only_there_with_write() -> None:
-    danger = keys.Key(
+    danger = Key(
         action="revoke", keys="ctrl+d", context="x", label="revoke", help="R", is_dangerous=True
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def test_bindings_carry_the_name_that_a_file_remaps() -> None:
     ("name", "text"), [("slash", "/"), ("ctrl+p", "^p"), ("up,k", "up k"), ("escape", "esc")]
 )
 def test_keys_as_a_person_reads_them(name: str, text: str) -> None:
-    key = keys.Key(action="a", keys=name, context="x", label="", help="A")
+    key = Key(action="a", keys=name, context="x", label="", help="A")
     assert keys.shown(key, {}, is_whole=True) == text
     assert keys.shown(key, {"a": "f5"}) == "f5"
 

@@ -10,6 +10,7 @@ from textual.content import Content
 from prismctl.tui import keys, palette, registry
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
+from prismctl.tui.key_table import TABLE, TITLES
 from prismctl.tui.pane import Cockpit, Pane
 from prismctl.tui.widgets.sheet import Sheet
 
@@ -44,7 +45,7 @@ class Help(Pane):
 
     def _drawn(self, width: int) -> Content:
         """Draw the keys; in two columns where there is room."""
-        blocks = [self._keys(name) for name in dict.fromkeys(key.context for key in keys.TABLE)]
+        blocks = [self._keys(name) for name in dict.fromkeys(key.context for key in TABLE)]
         blocks.append(self._commands())
         rows = [row for block in blocks for row in block]
         if width < _TWO_COLUMNS:
@@ -63,7 +64,7 @@ class Help(Pane):
         return looks.lines(pairs)
 
     def _keys(self, context: str) -> list[Content]:
-        rows = [looks.text(keys.TITLES.get(context, context), "accent")]
+        rows = [looks.text(TITLES.get(context, context), "accent")]
         keymap = getattr(self.cockpit, "settings", None)
         for key in keys.of((context,), is_writing=self.cockpit.is_writing):
             pressed = keys.shown(key, keymap.keymap if keymap else {}, is_whole=True)

@@ -9,7 +9,7 @@ from prismctl.output.human import Look
 from prismctl.tui import keys
 from prismctl.tui import look as looks
 from prismctl.tui.board import Board
-from prismctl.tui.keys import Key
+from prismctl.tui.key_table import Key
 from prismctl.tui.registry import Entry
 from prismctl.tui.widgets.sheet import Sheet
 
