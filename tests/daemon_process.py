@@ -130,6 +130,14 @@ def wait_for(look: Callable[[], T | None], what: str, *, within_s: float = 10.0)
         time.sleep(0.01)
 
 
+def run_prismd(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the daemon to its end."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [*PRISMD, *args], env=environment, capture_output=True, text=True, timeout=20, check=False
+    )
+
+
 @cache
 def _initialised() -> Path:
     """Return what ``prismd init`` makes, once for all: it takes as long as half a start."""
